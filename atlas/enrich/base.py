@@ -1,0 +1,42 @@
+"""What an enricher is: a stage that reads tables of one SAE and writes new ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from atlas.config import EnrichConfig
+    from atlas.sources.engines.base import Engine
+    from atlas.sources.saes.base import SparseCoder
+    from atlas.store import AtlasStore
+
+
+@dataclass(frozen=True)
+class EnrichContext:
+    """What an enricher may use; the model and SAE open on first call and stay open."""
+
+    store: AtlasStore
+    sae_slug: str
+    config: EnrichConfig
+    seed: int
+    engine: Callable[[], Engine]
+    sae: Callable[[], SparseCoder]
+
+
+class Enricher(Protocol):
+    """One enricher, registered under `atlas.enrichers` as an instance."""
+
+    name: ClassVar[str]
+    reads: ClassVar[tuple[str, ...]]
+    """Names of the tables it reads (it runs after their writers)."""
+    writes: ClassVar[tuple[str, ...]]
+    """Names of the tables it writes."""
+    notes: ClassVar[str]
+    """One or two sentences for the about page: the exact definition of what it computes."""
+
+    def run(self, context: EnrichContext) -> None:
+        """Write its tables through `context.store`; deterministic for equal inputs and seed."""
+        ...

@@ -1,0 +1,84 @@
+"""What an engine is: a language model that gives the activations at a hook point."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import torch
+
+    from atlas.config import ModelConfig
+    from atlas.sources.tokens import TokenBytes
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the manifest records of the model."""
+
+    name: str
+    """As configured."""
+    engine: str
+    """Engine name."""
+    architecture: str
+    """Hugging Face `model_type`, e.g. 'gpt2'."""
+    n_layers: int
+    d_model: int
+    vocabulary_size: int
+    context_size: int
+    """Longest sequence the model takes."""
+    dtype: str
+    device: str
+    weights_sha256: str
+    """Hash over the weight files (name and bytes), or over the parameters when there are no files."""
+    tokenizer_sha256: str
+    """Hash of the fast tokenizer's canonical JSON."""
+
+
+class Engine(ABC):
+    """A loaded model. Registered under `atlas.engines` as a class with `open(config)`."""
+
+    name: ClassVar[str]
+    facts: ModelFacts
+    device: Any
+    """torch.device the activations live on."""
+    tokens: TokenBytes
+    """Tokenizer wrapper: encode text, bytes of every token, BOS id."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, config: ModelConfig) -> Engine:
+        """Load the model and its fast tokenizer; `InputError` when either is missing or unusable."""
+
+    @abstractmethod
+    def hook_names(self) -> list[str]:
+        """Every hook point this engine can read, in TransformerLens spelling, in layer order."""
+
+    @abstractmethod
+    def hook_width(self, hook_name: str) -> int:
+        """d_in at `hook_name`; an unknown name is an `InputError` with the three nearest ones."""
+
+    @abstractmethod
+    def activations(self, token_ids: torch.Tensor, hook_names: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Activations at each hook for int64 `token_ids` [batch, context] → [batch, context, d_in].
+
+        Layers after the last hook are not run. `attn.hook_z` is flattened to heads * d_head.
+        """
+
+    @abstractmethod
+    def unembedding(self) -> Unembedding:
+        """The final norm and W_U, for logit effects."""
+
+
+@dataclass(frozen=True)
+class Unembedding:
+    """Everything between the last residual stream and the logits."""
+
+    W_U: torch.Tensor
+    """[d_model, vocabulary] without any fold, float32."""
+    norm_scale: torch.Tensor | None
+    """[d_model] the final norm's learned scale (Gemma's 1 + w already added), or None."""
+    norm_kind: str
+    """'layer_norm', 'rms_norm' or 'none'."""
