@@ -20,14 +20,18 @@ class ModelConfig(_Section):
     """The language model."""
 
     name: str = Field(description="Hugging Face model name, or a folder with config.json and weights.")
-    engine: str = Field("transformers", description="How to run it: transformers or transformer_lens.")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="Precision of the forward pass; bfloat16 is very slow on most CPUs."
+    engine: str = Field(
+        default="transformers", description="How to run it: transformers or transformer_lens."
     )
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 or mps.")
-    revision: str | None = Field(None, description="Commit or tag on the Hub; pin it to be reproducible.")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="Precision of the forward pass; bfloat16 is very slow on most CPUs."
+    )
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1 or mps.")
+    revision: str | None = Field(
+        default=None, description="Commit or tag on the Hub; pin it to be reproducible."
+    )
     trust_remote_code: bool = Field(
-        False, description="Allow the model's own Python code to run. It can do anything you can."
+        default=False, description="Allow the model's own Python code to run. It can do anything you can."
     )
 
 
@@ -35,19 +39,28 @@ class SaeConfig(_Section):
     """One sparse autoencoder: a folder, a SAELens release, or a Hub repository."""
 
     slug: str | None = Field(
-        None, pattern=SLUG_PATTERN, max_length=60,
+        default=None,
+        pattern=SLUG_PATTERN,
+        max_length=60,
         description="Path of its pages ([a-z0-9-]); never change it once published. Default: from its name.",
     )
-    title: str | None = Field(None, description="Name for people. Default: the SAE's own id.")
-    format: str = Field("saelens", description="Reader of its files: an installed atlas.saes extension.")
-    folder: str | None = Field(None, description="Folder with cfg.json and sae_weights.safetensors.")
-    release: str | None = Field(None, description="SAELens release (or Hub repository) to load from.")
-    sae_id: str | None = Field(None, description="Id within the release or repository.")
-    repo: str | None = Field(None, description="Hub repository in SAELens layout, with sae_id as the path.")
-    hook_name: str | None = Field(None, description="Overrides the hook in its metadata.")
-    prepend_bos: bool | None = Field(None, description="Overrides its metadata (SAELens default: true).")
+    title: str | None = Field(default=None, description="Name for people. Default: the SAE's own id.")
+    format: str = Field(
+        default="saelens", description="Reader of its files: an installed atlas.saes extension."
+    )
+    folder: str | None = Field(default=None, description="Folder with cfg.json and sae_weights.safetensors.")
+    release: str | None = Field(default=None, description="SAELens release (or Hub repository) to load from.")
+    sae_id: str | None = Field(default=None, description="Id within the release or repository.")
+    repo: str | None = Field(
+        default=None, description="Hub repository in SAELens layout, with sae_id as the path."
+    )
+    hook_name: str | None = Field(default=None, description="Overrides the hook in its metadata.")
+    prepend_bos: bool | None = Field(
+        default=None, description="Overrides its metadata (SAELens default: true)."
+    )
     norm_scaling_factor: float | None = Field(
-        None, gt=0,
+        default=None,
+        gt=0,
         description="Factor its inputs were multiplied by in training (activation normalisation"
         " expected_average_only_in); folded into the weights and recorded.",
     )
@@ -57,85 +70,126 @@ class CorpusConfig(_Section):
     """The text the atlas is built over."""
 
     kind: str = Field(description="python_stdlib, text, jsonl, parquet, huggingface or an extension.")
-    paths: list[str] = Field(default_factory=list, description="Files, folders or globs (text, jsonl, parquet).")
-    name: str | None = Field(None, description="Dataset name or local folder (huggingface).")
-    subset: str | None = Field(None, description="Dataset configuration (huggingface).")
-    split: str = Field("train", description="Dataset split (huggingface).")
-    revision: str | None = Field(None, description="Dataset revision (huggingface); pin it to be reproducible.")
-    text_column: str = Field("text", description="Column or key that holds the text (jsonl, parquet, huggingface).")
-    name_column: str | None = Field(None, description="Column or key that names the document.")
-    context_size: int | None = Field(None, ge=2, description="Tokens per packed sequence. Default: as the SAE was trained.")
-    tokens: int = Field(1_000_000, ge=1, description="Token budget: the pass stops at the first full context past it.")
-    shuffle: bool = Field(False, description="Take the documents in a seeded random order (needs a corpus of known length).")
-    seed: int = Field(0, description="Seed of the document order and of every sample.")
+    paths: list[str] = Field(
+        default_factory=list, description="Files, folders or globs (text, jsonl, parquet)."
+    )
+    name: str | None = Field(default=None, description="Dataset name or local folder (huggingface).")
+    subset: str | None = Field(default=None, description="Dataset configuration (huggingface).")
+    split: str = Field(default="train", description="Dataset split (huggingface).")
+    revision: str | None = Field(
+        default=None, description="Dataset revision (huggingface); pin it to be reproducible."
+    )
+    text_column: str = Field(
+        default="text", description="Column or key that holds the text (jsonl, parquet, huggingface)."
+    )
+    name_column: str | None = Field(default=None, description="Column or key that names the document.")
+    context_size: int | None = Field(
+        default=None, ge=2, description="Tokens per packed sequence. Default: as the SAE was trained."
+    )
+    tokens: int = Field(
+        default=1_000_000, ge=1, description="Token budget: the pass stops at the first full context past it."
+    )
+    shuffle: bool = Field(
+        default=False,
+        description="Take the documents in a seeded random order (needs a corpus of known length).",
+    )
+    seed: int = Field(default=0, description="Seed of the document order and of every sample.")
 
 
 class MaskConfig(_Section):
     """Which tokens count. One mask for every statistic."""
 
-    special_tokens: bool = Field(True, description="Leave out special tokens (BOS, EOS, padding).")
-    first_positions: int = Field(0, ge=0, description="Also leave out the first n positions of every context.")
+    special_tokens: bool = Field(default=True, description="Leave out special tokens (BOS, EOS, padding).")
+    first_positions: int = Field(
+        default=0, ge=0, description="Also leave out the first n positions of every context."
+    )
 
 
 class PassConfig(_Section):
     """The one pass over the corpus."""
 
-    batch_contexts: int = Field(16, ge=1, description="Contexts per forward pass; a fixed shape, the last batch is padded.")
-    top_examples: int = Field(20, ge=1, le=200, description="Strongest examples per feature, one per context.")
-    interval_count: int = Field(5, ge=1, le=20, description="Equal-width intervals of strength over (0, max].")
-    interval_examples: int = Field(4, ge=0, le=50, description="Examples per interval.")
-    random_examples: int = Field(8, ge=0, le=100, description="Examples from random contexts in which the feature fires.")
-    window_before: int = Field(26, ge=0, le=512, description="Tokens shown before an example's own token.")
-    window_after: int = Field(14, ge=0, le=512, description="Tokens shown after it.")
+    batch_contexts: int = Field(
+        default=16, ge=1, description="Contexts per forward pass; a fixed shape, the last batch is padded."
+    )
+    top_examples: int = Field(
+        default=20, ge=1, le=200, description="Strongest examples per feature, one per context."
+    )
+    interval_count: int = Field(
+        default=5, ge=1, le=20, description="Equal-width intervals of strength over (0, max]."
+    )
+    interval_examples: int = Field(default=4, ge=0, le=50, description="Examples per interval.")
+    random_examples: int = Field(
+        default=8, ge=0, le=100, description="Examples from random contexts in which the feature fires."
+    )
+    window_before: int = Field(
+        default=26, ge=0, le=512, description="Tokens shown before an example's own token."
+    )
+    window_after: int = Field(default=14, ge=0, le=512, description="Tokens shown after it.")
     mask: MaskConfig = Field(default_factory=MaskConfig, description="Which tokens count.")
 
 
 class EnrichConfig(_Section):
     """What is computed from the weights and the tables after the pass."""
 
-    logit_effects: int = Field(10, ge=1, le=100, description="Tokens kept at each end of the logit effects.")
-    fold_final_norm: bool = Field(
-        True, description="Multiply the decoder direction by the final norm's scale before W_U; the page says which.",
+    logit_effects: int = Field(
+        default=10, ge=1, le=100, description="Tokens kept at each end of the logit effects."
     )
-    neighbours: int = Field(10, ge=1, le=100, description="Most similar features kept per feature.")
-    umap_neighbors: int = Field(15, ge=2, description="umap-learn's n_neighbors.")
-    umap_min_dist: float = Field(0.1, ge=0, le=1, description="umap-learn's min_dist.")
+    fold_final_norm: bool = Field(
+        default=True,
+        description="Multiply the decoder direction by the final norm's scale before W_U; pages say which.",
+    )
+    neighbours: int = Field(default=10, ge=1, le=100, description="Most similar features kept per feature.")
+    umap_neighbors: int = Field(default=15, ge=2, description="umap-learn's n_neighbors.")
+    umap_min_dist: float = Field(default=0.1, ge=0, le=1, description="umap-learn's min_dist.")
     explanations: str | None = Field(
-        None, description="JSONL file of your own explanations ({sae, feature_idx, text, method?, score?}); they win.",
+        default=None,
+        description="JSONL of your own explanations ({sae, feature_idx, text, method?, score?}); they win.",
     )
 
 
 class RenderConfig(_Section):
     """The site."""
 
-    theme: str = Field("default", description="An installed theme, or a folder with theme.yaml.")
-    examples_per_feature: int = Field(20, ge=1, description="Top examples written to the site per feature.")
-    static_examples: int = Field(10, ge=1, description="Top examples in the HTML itself, readable without JavaScript.")
-    features_per_shard: int = Field(16, ge=1, le=256, description="Features per data file.")
+    theme: str = Field(default="default", description="An installed theme, or a folder with theme.yaml.")
+    examples_per_feature: int = Field(
+        default=20, ge=1, description="Top examples written to the site per feature."
+    )
+    static_examples: int = Field(
+        default=10, ge=1, description="Top examples in the HTML itself, readable without JavaScript."
+    )
+    features_per_shard: int = Field(default=16, ge=1, le=256, description="Features per data file.")
     site_budget: str | None = Field(
-        "1GB", description="Largest site to write (e.g. 900MB); the plan is refused, with figures, when over.",
+        default="1GB",
+        description="Largest site to write (e.g. 900MB); the plan is refused, with figures, when over.",
     )
 
 
 class OutputConfig(_Section):
     """Where results go, relative to the config file."""
 
-    data: str = Field("build/data", description="The dataset folder.")
-    site: str = Field("build/site", description="The site folder.")
+    data: str = Field(default="build/data", description="The dataset folder.")
+    site: str = Field(default="build/site", description="The site folder.")
 
 
 class SiteConfig(_Section):
     """The whole of `site_config.yaml`."""
 
     title: str = Field(min_length=1, max_length=200, description="Name of the atlas.")
-    description: str = Field("", max_length=2000, description="What this atlas shows, one or two sentences.")
-    author: str = Field("", max_length=500, description="Who made it (shown on the about page and in citations).")
+    description: str = Field(
+        default="", max_length=2000, description="What this atlas shows, one or two sentences."
+    )
+    author: str = Field(
+        default="", max_length=500, description="Who made it (shown on the about page and in citations)."
+    )
     base_url: str | None = Field(
-        None, pattern=r"^https?://[^\s]+$",
+        default=None,
+        pattern=r"^https?://[^\s]+$",
         description="Where the site will be published; makes canonical links absolute.",
     )
     model: ModelConfig = Field(description="The language model.")
-    saes: Annotated[list[SaeConfig], Field(min_length=1)] = Field(description="One or more SAEs of that model.")
+    saes: Annotated[list[SaeConfig], Field(min_length=1)] = Field(
+        description="One or more SAEs of that model."
+    )
     corpus: CorpusConfig = Field(description="The text.")
     stream: PassConfig = Field(default_factory=PassConfig, alias="pass", description="The one pass.")
     enrich: EnrichConfig = Field(default_factory=EnrichConfig, description="After the pass.")

@@ -44,12 +44,8 @@ KINDS = {
 }
 """Every kind a column may carry → what it holds."""
 
-HISTOGRAM = pa.list_(
-    pa.struct([("lower", pa.float32()), ("upper", pa.float32()), ("count", pa.int64())])
-)
-TOKEN_LIST = pa.list_(
-    pa.struct([("token_id", pa.int32()), ("count", pa.int64()), ("value", pa.float32())])
-)
+HISTOGRAM = pa.list_(pa.struct([("lower", pa.float32()), ("upper", pa.float32()), ("count", pa.int64())]))
+TOKEN_LIST = pa.list_(pa.struct([("token_id", pa.int32()), ("count", pa.int64()), ("value", pa.float32())]))
 FEATURE_LIST = pa.list_(pa.struct([("feature_idx", pa.int32()), ("value", pa.float32())]))
 
 
@@ -119,26 +115,64 @@ EXAMPLES = pa.schema(
         column(
             "interval", pa.int8(), doc="Interval number, 0 = weakest; -1 outside 'interval'.", kind="examples"
         ),
-        column("interval_lower", pa.float32(), doc="Lower bound, exclusive (0 outside 'interval').",
-               kind="examples", unit="activation"),
-        column("interval_upper", pa.float32(), doc="Upper bound, inclusive (0 outside 'interval').",
-               kind="examples", unit="activation"),
+        column(
+            "interval_lower",
+            pa.float32(),
+            doc="Lower bound, exclusive (0 outside 'interval').",
+            kind="examples",
+            unit="activation",
+        ),
+        column(
+            "interval_upper",
+            pa.float32(),
+            doc="Upper bound, inclusive (0 outside 'interval').",
+            kind="examples",
+            unit="activation",
+        ),
         column("rank", pa.int16(), doc="Order within its group (and interval), from 0.", kind="examples"),
-        column("activation", pa.float32(), doc="Activation at the example's own token.", kind="examples",
-               unit="activation"),
-        column("context_idx", pa.int64(), doc="Packed sequence the window was cut from.", kind="examples",
-               unit="id"),
-        column("position", pa.int32(), doc="Position of the example's own token in that sequence.",
-               kind="examples"),
-        column("document_idx", pa.int32(), doc="Document of the example's own token (table documents).",
-               kind="examples", unit="id"),
-        column("peak", pa.int16(), doc="Index of the example's own token within `token_ids`.",
-               kind="examples"),
-        column("token_ids", pa.list_(pa.int32()), doc="Tokens of the window; never from another document.",
-               kind="examples"),
-        column("activations", pa.list_(pa.float32()),
-               doc="This feature's activation on each token of the window; 0 also where masked.",
-               kind="examples", unit="activation"),
+        column(
+            "activation",
+            pa.float32(),
+            doc="Activation at the example's own token.",
+            kind="examples",
+            unit="activation",
+        ),
+        column(
+            "context_idx",
+            pa.int64(),
+            doc="Packed sequence the window was cut from.",
+            kind="examples",
+            unit="id",
+        ),
+        column(
+            "position",
+            pa.int32(),
+            doc="Position of the example's own token in that sequence.",
+            kind="examples",
+        ),
+        column(
+            "document_idx",
+            pa.int32(),
+            doc="Document of the example's own token (table documents).",
+            kind="examples",
+            unit="id",
+        ),
+        column(
+            "peak", pa.int16(), doc="Index of the example's own token within `token_ids`.", kind="examples"
+        ),
+        column(
+            "token_ids",
+            pa.list_(pa.int32()),
+            doc="Tokens of the window; never from another document.",
+            kind="examples",
+        ),
+        column(
+            "activations",
+            pa.list_(pa.float32()),
+            doc="This feature's activation on each token of the window; 0 also where masked.",
+            kind="examples",
+            unit="activation",
+        ),
     ]
 )
 """Corpus windows per feature; the window never crosses a document boundary."""
@@ -146,12 +180,27 @@ EXAMPLES = pa.schema(
 LOGITS = pa.schema(
     [
         FEATURE_IDX,
-        column("positive_logits", TOKEN_LIST, doc="Tokens whose logit the decoder direction raises most"
-               " (value = logit effect; count is 0).", kind="token_list", unit="logit"),
-        column("negative_logits", TOKEN_LIST, doc="Tokens whose logit the decoder direction lowers most"
-               " (value = logit effect; count is 0).", kind="token_list", unit="logit"),
-        column("logit_histogram", HISTOGRAM, doc="Logit effects over the whole vocabulary.",
-               kind="histogram", unit="logit"),
+        column(
+            "positive_logits",
+            TOKEN_LIST,
+            doc="Tokens whose logit the decoder direction raises most (value = logit effect; count is 0).",
+            kind="token_list",
+            unit="logit",
+        ),
+        column(
+            "negative_logits",
+            TOKEN_LIST,
+            doc="Tokens whose logit the decoder direction lowers most (value = logit effect; count is 0).",
+            kind="token_list",
+            unit="logit",
+        ),
+        column(
+            "logit_histogram",
+            HISTOGRAM,
+            doc="Logit effects over the whole vocabulary.",
+            kind="histogram",
+            unit="logit",
+        ),
     ]
 )
 """Direct effect of each decoder direction on the output vocabulary."""
@@ -159,8 +208,13 @@ LOGITS = pa.schema(
 NEIGHBOURS = pa.schema(
     [
         FEATURE_IDX,
-        column("neighbours", FEATURE_LIST, doc="Features with the most similar decoder direction"
-               " (value = cosine), itself left out.", kind="feature_list", unit="cosine"),
+        column(
+            "neighbours",
+            FEATURE_LIST,
+            doc="Features with the most similar decoder direction (value = cosine), itself left out.",
+            kind="feature_list",
+            unit="cosine",
+        ),
     ]
 )
 """Similar features of the same SAE."""
@@ -170,8 +224,9 @@ COORDS = pa.schema(
         FEATURE_IDX,
         column("x", pa.float32(), doc="UMAP of the decoder directions, first axis.", kind="coords"),
         column("y", pa.float32(), doc="UMAP of the decoder directions, second axis.", kind="coords"),
-        column("cluster", pa.int32(), doc="Group of nearby features on the map; -1 is none.",
-               kind="category"),
+        column(
+            "cluster", pa.int32(), doc="Group of nearby features on the map; -1 is none.", kind="category"
+        ),
     ]
 )
 """The map."""
@@ -179,16 +234,48 @@ COORDS = pa.schema(
 EXPLANATIONS = pa.schema(
     [
         FEATURE_IDX,
-        column("text", pa.string(), doc="What the feature seems to respond to, in words.", kind="text",
-               unit="text"),
+        column(
+            "text",
+            pa.string(),
+            doc="What the feature seems to respond to, in words.",
+            kind="text",
+            unit="text",
+        ),
         column("method", pa.string(), doc="How the explanation was made.", kind="text", unit="text"),
-        column("score", pa.float32(), doc="Score of the explanation in 0..1; null when not scored.",
-               kind="scalar", unit="fraction"),
-        column("score_name", pa.string(), doc="What the score measures; empty when not scored.",
-               kind="text", unit="text"),
+        column(
+            "score",
+            pa.float32(),
+            doc="Score of the explanation in 0..1; null when not scored.",
+            kind="scalar",
+            unit="fraction",
+        ),
+        column(
+            "score_name",
+            pa.string(),
+            doc="What the score measures; empty when not scored.",
+            kind="text",
+            unit="text",
+        ),
     ]
 )
 """One explanation per feature (none for a feature that never fired)."""
+
+CLUSTERS = pa.schema(
+    [
+        column("cluster", pa.int32(), doc="Number of the cluster, from 0, largest first.", kind="category"),
+        column(
+            "label",
+            pa.string(),
+            doc="The tokens that set its features apart from the rest (untrusted).",
+            kind="text",
+            unit="text",
+        ),
+        column("size", pa.int32(), doc="Features in it.", kind="scalar", unit="count"),
+        column("x", pa.float32(), doc="Median of its features' x: where its label goes.", kind="coords"),
+        column("y", pa.float32(), doc="Median of its features' y.", kind="coords"),
+    ]
+)
+"""The groups on the map: one row each, row c is cluster c."""
 
 REPORT = pa.schema(
     [
@@ -196,15 +283,21 @@ REPORT = pa.schema(
         column("label", pa.string(), doc="Short heading for people.", kind="text"),
         column("value", pa.float64(), doc="The figure; null when it could not be measured.", kind="scalar"),
         column("unit", pa.string(), doc="A key of UNITS.", kind="text"),
-        column("doc", pa.string(), doc="Exact definition, with the number of tokens it rests on.", kind="text"),
+        column(
+            "doc", pa.string(), doc="Exact definition, with the number of tokens it rests on.", kind="text"
+        ),
     ]
 )
 """The report card of one SAE."""
 
 DOCUMENTS = pa.schema(
     [
-        column("document_idx", pa.int32(), doc="Number of the document in corpus order.", kind="id", unit="id"),
-        column("name", pa.string(), doc="Name of the document as the corpus gives it (untrusted).", kind="text"),
+        column(
+            "document_idx", pa.int32(), doc="Number of the document in corpus order.", kind="id", unit="id"
+        ),
+        column(
+            "name", pa.string(), doc="Name of the document as the corpus gives it (untrusted).", kind="text"
+        ),
         column("n_tokens", pa.int64(), doc="Tokens read of this document.", kind="scalar", unit="tokens"),
     ]
 )
@@ -213,8 +306,12 @@ DOCUMENTS = pa.schema(
 VOCABULARY = pa.schema(
     [
         column("token_id", pa.int32(), doc="Number of the token.", kind="id", unit="id"),
-        column("bytes", pa.binary(), doc="Exact bytes of the token in text (empty for special tokens).",
-               kind="hidden"),
+        column(
+            "bytes",
+            pa.binary(),
+            doc="Exact bytes of the token in text (empty for special tokens).",
+            kind="hidden",
+        ),
         column("special", pa.bool_(), doc="True for special tokens such as BOS.", kind="hidden"),
         column("piece", pa.string(), doc="The tokenizer's own spelling, for special tokens.", kind="hidden"),
     ]
@@ -223,16 +320,31 @@ VOCABULARY = pa.schema(
 
 POSTINGS = pa.schema(
     [
-        column("term", pa.string(), doc="A lower-case word, or the exact token text.", kind="id"),
-        column("field", pa.string(), doc="'word' (of explanations) or 'token' (tokens it fires on).",
-               kind="text"),
-        column("sae", pa.list_(pa.int16()), doc="Position of the SAE in the manifest, per posting.",
-               kind="hidden"),
-        column("feature_idx", pa.list_(pa.int32()), doc="Feature, per posting, strongest first.",
-               kind="hidden"),
-        column("weight", pa.list_(pa.float32()), doc="Strength, per posting: for 'token' the mean"
-               " activation as a share of the feature's maximum; for 'word' 1 over the words.",
-               kind="hidden"),
+        column(
+            "term",
+            pa.string(),
+            doc="A lower-case word; or the exact text of a token, or that text stripped and in lower case.",
+            kind="id",
+        ),
+        column(
+            "field", pa.string(), doc="'word' (of explanations) or 'token' (tokens it fires on).", kind="text"
+        ),
+        column(
+            "sae",
+            pa.list_(pa.int16()),
+            doc="Position of the SAE in the manifest, per posting.",
+            kind="hidden",
+        ),
+        column(
+            "feature_idx", pa.list_(pa.int32()), doc="Feature, per posting, strongest first.", kind="hidden"
+        ),
+        column(
+            "weight",
+            pa.list_(pa.float32()),
+            doc="Strength, per posting: for 'token' the mean"
+            " activation as a share of the feature's maximum; for 'word' 1 over the words.",
+            kind="hidden",
+        ),
     ]
 )
 """The inverted search index over all SAEs, sorted by (field, term)."""
@@ -243,6 +355,7 @@ SAE_TABLES: dict[str, pa.Schema] = {
     "logits": LOGITS,
     "neighbours": NEIGHBOURS,
     "coords": COORDS,
+    "clusters": CLUSTERS,
     "explanations": EXPLANATIONS,
     "report": REPORT,
 }
