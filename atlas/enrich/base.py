@@ -19,11 +19,19 @@ class EnrichContext:
     """What an enricher may use; the model and SAE open on first call and stay open."""
 
     store: AtlasStore
+    """The dataset; written under its lock."""
     sae_slug: str
+    """Which SAE this run is about."""
     config: EnrichConfig
+    """The enrichment options, paths made absolute."""
     seed: int
+    """Seed of everything random."""
     engine: Callable[[], Engine]
+    """Gives the model."""
     sae: Callable[[], SparseCoder]
+    """Gives the SAE."""
+    note: Callable[[str], None]
+    """Records, for the manifest and the pages of this SAE, what exactly was done; the last call wins."""
 
 
 class Enricher(Protocol):

@@ -1,0 +1,1 @@
+"""Stages after the pass: what follows from the weights and the tables."""

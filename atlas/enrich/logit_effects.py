@@ -1,0 +1,195 @@
+"""What a feature's decoder direction does to the next-token logits when nothing else in the model moves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from atlas.enrich.ranking import largest, tile_rows
+from atlas.schema import HISTOGRAM, LOGITS
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from atlas.enrich.base import EnrichContext
+    from atlas.sources.engines.base import Unembedding
+    from atlas.store import AtlasStore
+
+BINS = 50
+"""Bins of the histogram of a feature's logit effects."""
+
+_RESIDUAL = re.compile(
+    r"(hook_embed|blocks\.\d+\.(hook_(resid_(pre|mid|post)|attn_out|mlp_out|in|out)|(attn|mlp)\.hook_out))"
+)
+"""Hooks whose vectors are part of the residual stream, so that the final norm and W_U apply to them."""
+
+
+class LogitEffects:
+    """Direct logit effects: `W_dec` through the final norm's linear part and `W_U`."""
+
+    name: ClassVar[str] = "logit_effects"
+    reads: ClassVar[tuple[str, ...]] = ("vocabulary",)
+    writes: ClassVar[tuple[str, ...]] = ("logits",)
+    notes: ClassVar[str] = (
+        "The logit effect of feature f on token t is d · W_U[:, t] minus its mean over all tokens of the "
+        "tokenizer, where d is the feature's decoder direction: the change in logits per unit of activation "
+        "that the direction causes directly, later layers and the final norm's division left out. The mean "
+        "is removed because the softmax does not see it. Tokens of equal effect are ordered by token id."
+    )
+
+    def run(self, context: EnrichContext) -> None:
+        """Write `logits` (one row per feature), or note why there can be none for this SAE."""
+        coder, engine = context.sae(), context.engine()
+        W_dec = coder.W_dec()
+        hook_name = coder.facts.hook_name_out or coder.facts.hook_name
+        reason = unavailable(hook_name, W_dec.shape[1], engine.facts.d_model)
+        if reason:
+            context.note(f"Not available: {reason}.")
+            return
+        unembedding = engine.unembedding()
+        fold = context.config.fold_final_norm
+        context.note(folding(unembedding, fold=fold))
+        ids = tokenizer_ids(context.store)
+        ids = ids[ids < unembedding.W_U.shape[1]]
+        schema = _documented(folding(unembedding, fold=fold))
+        n = context.config.logit_effects
+        with context.store.writer("logits", sae=context.sae_slug, schema=schema) as writer:
+            for start, effects in logit_effects(W_dec, unembedding, ids, fold=fold):
+                features = np.arange(start, start + effects.shape[0], dtype=np.int32)
+                columns = [
+                    pa.array(features),
+                    largest(effects, n).tokens(ids),
+                    largest(-effects, n).tokens(ids, -1.0),
+                    histograms(effects),
+                ]
+                writer.write(pa.table(columns, schema=schema))
+
+
+def tokenizer_ids(store: AtlasStore) -> NDArray[np.int32]:
+    """[n_tokens] the token ids of the table `vocabulary`, ascending.
+
+    Place holders of a padded embedding matrix (special, spelt `<unused 50300>`) are left out: the
+    tokenizer never produces them.
+    """
+    table = store.read("vocabulary", columns=["token_id", "special", "piece"])
+    columns = (table[name].to_pylist() for name in ("token_id", "special", "piece"))
+    real = [i for i, special, piece in zip(*columns, strict=True) if not special or piece != f"<unused {i}>"]
+    return np.sort(np.array(real, np.int32))
+
+
+def unavailable(hook_name: str, width: int, d_model: int) -> str:
+    """Why vectors of that `width` at `hook_name` are not of the residual stream; '' when they are."""
+    if hook_name.endswith("hook_z"):
+        return (
+            f"decoder directions at {hook_name} live in the heads' own space (heads x d_head); "
+            "they reach the logits only through W_O"
+        )
+    if not _RESIDUAL.fullmatch(hook_name):
+        return f"decoder directions at {hook_name} are not directions of the residual stream"
+    if width != d_model:
+        return f"decoder directions have {width} dimensions, the residual stream {d_model}"
+    return ""
+
+
+def folding(unembedding: Unembedding, *, fold: bool) -> str:
+    """In words: what was done to the decoder direction before W_U."""
+    if not fold:
+        return "Final norm not folded: the decoder direction meets W_U as it is."
+    if unembedding.norm_kind == "none":
+        return "The model has no final norm to fold."
+    centred = unembedding.norm_kind == "layer_norm"
+    centring = ", after its mean is removed as that norm does" if centred else ""
+    if unembedding.norm_scale is None:
+        return f"Final norm folded: it has no learned scale; the decoder direction meets W_U{centring}."
+    return f"Final norm folded: the decoder direction is multiplied by that norm's learned scale{centring}."
+
+
+def logit_effects(
+    W_dec: torch.Tensor, unembedding: Unembedding, token_ids: NDArray[np.int32], *, fold: bool
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """(first feature, effects [tile, n_tokens] float32) tile by tile, for W_dec [d_sae, d_model].
+
+    Column c belongs to token_ids[c]. A direction with values that are not finite has no effects:
+    its row is NaN.
+    """
+    import torch
+
+    W_U = unembedding.W_U.float()
+    if not W_U.is_cuda:
+        W_U = W_U.cpu()  # Apple's mps has no float64 to take the mean in
+    if not np.array_equal(token_ids, np.arange(W_U.shape[1])):
+        W_U = W_U[:, torch.from_numpy(token_ids.astype(np.int64)).to(W_U.device)]
+    step = tile_rows(W_U.shape[1])
+    for start in range(0, W_dec.shape[0], step):
+        directions = W_dec[start : start + step].to(W_U.device, torch.float32)
+        if fold:
+            directions = fold_norm(directions, unembedding)
+        effects = directions @ W_U
+        if effects.shape[1]:
+            effects = effects - effects.mean(dim=1, keepdim=True, dtype=torch.float64).float()
+        # A zero direction would rank all tokens by number alone.
+        effects[~directions.any(dim=1)] = torch.nan
+        yield start, effects
+
+
+def fold_norm(directions: torch.Tensor, unembedding: Unembedding) -> torch.Tensor:
+    """The linear part of the final norm, applied to `directions` [n, d_model].
+
+    LayerNorm(x) = (x - mean x) / std · scale + bias and RMSNorm(x) = x / rms · scale; the division
+    depends on the whole residual stream and is left out, the bias is no effect of the direction.
+    """
+    if unembedding.norm_kind == "layer_norm":
+        directions = directions - directions.mean(dim=1, keepdim=True)
+    if unembedding.norm_scale is not None:
+        directions = directions * unembedding.norm_scale.to(directions.device, directions.dtype)
+    return directions
+
+
+def histograms(effects: torch.Tensor) -> pa.Array:
+    """`schema.HISTOGRAM` of each row of `effects` [rows, n_tokens]: 50 bins of equal width over its range.
+
+    Bins are half-open, so the last one ends at the next float above the largest effect; empty bins
+    are left out. A row with NaN has no bins.
+    """
+    import torch
+
+    rows = effects.shape[0]
+    legal = torch.isfinite(effects).all(dim=1) if effects.shape[1] else torch.zeros(rows, dtype=torch.bool)
+    values = effects[legal].float().cpu().contiguous()
+    edges = torch.zeros(values.shape[0], BINS + 1)
+    if values.numel():
+        low, high = values.min(dim=1).values.double(), values.max(dim=1).values.double()
+        edges = (low[:, None] + (high - low)[:, None] * torch.linspace(0, 1, BINS + 1).double()).float()
+        edges[:, -1] = torch.nextafter(values.max(dim=1).values, torch.tensor(torch.inf))
+    bins = torch.searchsorted(edges, values, right=True) - 1
+    bins += torch.arange(values.shape[0])[:, None] * BINS
+    counts = np.bincount(bins.reshape(-1).numpy(), minlength=edges.shape[0] * BINS).reshape(-1, BINS)
+    filled = counts > 0
+    lower, upper = edges[:, :-1].numpy()[filled], edges[:, 1:].numpy()[filled]
+    structs = pa.StructArray.from_arrays(
+        [pa.array(lower), pa.array(upper), pa.array(counts[filled])], fields=list(HISTOGRAM.value_type)
+    )
+    lengths = np.zeros(rows, np.int32)
+    lengths[legal.cpu().numpy()] = filled.sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), structs, type=HISTOGRAM)
+
+
+def _documented(sentence: str) -> pa.Schema:
+    """The table's schema with `sentence` in the meaning of its columns: it travels with the data."""
+    fields: list[pa.Field] = []
+    for field in LOGITS:
+        metadata = dict(field.metadata)
+        if field.name != "feature_idx":
+            metadata[b"atlas.doc"] += b" " + sentence.encode()
+        fields.append(field.with_metadata(metadata))
+    return pa.schema(fields)
+
+
+LOGIT_EFFECTS = LogitEffects()
+"""Registered under `atlas.enrichers`."""

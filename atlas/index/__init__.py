@@ -1,0 +1,1 @@
+"""Static search indices over the tables of an atlas."""
