@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    pass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,8 @@ class Document:
 
 class Corpus(Protocol):
     """A readable corpus. Registered under `atlas.corpora` as `open(config, base) -> Corpus`,
-    `base` being the folder of the config file that relative paths are resolved against."""
+    `base` being the folder of the config file that relative paths are resolved against.
+    """
 
     description: str
     """One sentence for the about page: what this text is, with version."""

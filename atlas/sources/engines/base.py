@@ -25,12 +25,17 @@ class ModelFacts:
     architecture: str
     """Hugging Face `model_type`, e.g. 'gpt2'."""
     n_layers: int
+    """Transformer blocks of the whole model."""
     d_model: int
+    """Width of the residual stream."""
     vocabulary_size: int
+    """Rows of the unembedding: token ids are below it."""
     context_size: int
     """Longest sequence the model takes."""
     dtype: str
+    """Precision of the forward pass, e.g. 'float32'."""
     device: str
+    """Where it ran, e.g. 'cpu' or 'cuda:0'."""
     weights_sha256: str
     """Hash over the weight files (name and bytes), or over the parameters when there are no files."""
     tokenizer_sha256: str

@@ -22,14 +22,21 @@ class SaeFacts:
     hook_name: str
     """Where it reads, TransformerLens spelling."""
     d_in: int
+    """Width of the activation it reads."""
     d_sae: int
+    """Number of features."""
     dtype: str
+    """Precision the weights are used in, whatever they are stored in: 'float32'."""
     model_name: str
     """The model it was trained on, as its own metadata says; may be empty."""
     prepend_bos: bool
+    """Whether its training contexts began with BOS."""
     context_size: int
     """As trained; 0 when its metadata does not say."""
     weights_sha256: str
+    """Hash over the weight files, or over the tensors as loaded where there is no single file."""
+    hook_name_out: str = ""
+    """Where a transcoder writes; empty for an SAE, which writes where it reads."""
     source: dict[str, str] = field(default_factory=dict[str, str])
     """Where it came from: release, sae_id, repo, folder, revision."""
     folds: dict[str, str] = field(default_factory=dict[str, str])
@@ -48,9 +55,18 @@ class SparseCoder(Protocol):
         ...
 
     def decode(self, activations: torch.Tensor) -> torch.Tensor:
-        """[n, d_sae] → [n, d_in] reconstruction."""
+        """[n, d_sae] → [n, d_in] in the training's own scale: what depends on the input is missing."""
+        ...
+
+    def reconstruct(self, inputs: torch.Tensor, activations: torch.Tensor) -> torch.Tensor:
+        """What the SAE makes of `inputs` [n, d_in] given their `activations` [n, d_sae] → [n, d_in].
+
+        `decode`, with the normalisation and centring of each input undone (and a transcoder's skip
+        connection added): this is what to compare with the tensor at `hook_name`, or, for a
+        transcoder, at `hook_name_out` ([n, d_out] then).
+        """
         ...
 
     def W_dec(self) -> torch.Tensor:
-        """[d_sae, d_in] decoder directions as used, float32, on CPU."""
+        """[d_sae, d_in] decoder directions as used, float32, on CPU ([d_sae, d_out] for a transcoder)."""
         ...

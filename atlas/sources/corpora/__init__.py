@@ -1,0 +1,1 @@
+"""Kinds of text an atlas can be built over."""

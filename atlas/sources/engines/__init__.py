@@ -1,0 +1,1 @@
+"""Ways to run a language model up to a hook."""

@@ -1,0 +1,185 @@
+"""Encoding straight from the weights: the same numbers as sae-lens, without its hooks and second matmuls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from atlas.sources.saes.base import SaeFacts
+
+_LAYER_NORM_EPS = 1e-5
+"""As in sae-lens, added to the standard deviation."""
+
+TRANSCODERS = frozenset({"transcoder", "skip_transcoder", "jumprelu_transcoder", "jumprelu_skip_transcoder"})
+"""Architectures that read at one hook and write at another."""
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What a run-time normalisation did to each input: input = normalised * factor + shift."""
+
+    factor: torch.Tensor | float
+    """[n, 1]"""
+    shift: torch.Tensor | float
+    """[n, 1]"""
+
+
+class SaeLensCoder:
+    """An SAE (or transcoder) loaded by sae-lens. Holds float32 weights on one device; never trains.
+
+    `encode` is checked against sae-lens' own for every architecture by the tests.
+    """
+
+    facts: SaeFacts
+
+    def __init__(self, sae: Any, facts: SaeFacts, *, centred: bool) -> None:
+        """Take the weights of a sae-lens module.
+
+        `centred` subtracts each input's mean over its d_in values first: the SAE was trained on a
+        model whose writing weights were centred (TransformerLens' `center_writing_weights`), where
+        the residual stream has mean zero. Equal up to rounding for models with LayerNorm.
+        """
+        self.facts = facts
+        self._sae = sae
+        self._centred = centred
+        self._normalisation = str(sae.cfg.normalize_activations)
+        self._transcodes = facts.architecture in TRANSCODERS
+        self._subtracts = bool(sae.cfg.apply_b_dec_to_input) and not self._transcodes
+        self._W_enc = sae.W_enc.detach().contiguous()
+        self._W_dec = sae.W_dec.detach()
+        self._b_dec = sae.b_dec.detach()
+        self._norms = (
+            self._W_dec.norm(dim=-1) if getattr(sae.cfg, "rescale_acts_by_decoder_norm", False) else None
+        )
+        self._activate = _encoder(sae, facts.architecture, self._W_enc, self._norms)
+
+    def uncentred(self) -> SaeLensCoder:
+        """The same SAE without centring, for a model whose writing weights cannot be centred."""
+        folds = {name: words for name, words in self.facts.folds.items() if name != "centring"}
+        return SaeLensCoder(self._sae, replace(self.facts, folds=folds), centred=False)
+
+    def encode(self, activations: torch.Tensor) -> torch.Tensor:
+        """[n, d_in] → [n, d_sae] float32, >= 0, a fresh tensor outside autograd."""
+        import torch
+
+        with torch.no_grad():
+            if self._activate is None:
+                # Greedy choices may flip on a last bit, so matching pursuit gets its inputs untouched.
+                return self._sae.encode(self._centre(activations.to(self._W_enc))[0])
+            inputs, _ = self._prepared(activations)
+            return self._activate(inputs - self._b_dec if self._subtracts else inputs)
+
+    def decode(self, activations: torch.Tensor) -> torch.Tensor:
+        """[n, d_sae] → [n, d_in] (a transcoder: d_out), normalisation and centring not undone."""
+        import torch
+
+        with torch.no_grad():
+            scaled = activations if self._norms is None else activations / self._norms
+            output = scaled.to(self._W_dec.dtype) @ self._W_dec
+            # Matching pursuit is tied: it has the bias on both sides or on neither.
+            tied = self.facts.architecture == "matching_pursuit" and not self._subtracts
+            return output if tied else output + self._b_dec
+
+    def reconstruct(self, inputs: torch.Tensor, activations: torch.Tensor) -> torch.Tensor:
+        """[n, d_in], [n, d_sae] → [n, d_in] in the inputs' own scale (a transcoder: [n, d_out])."""
+        import torch
+
+        with torch.no_grad():
+            output = self.decode(activations)
+            skip = getattr(self._sae, "W_skip", None)
+            if skip is not None:
+                output = output + inputs.to(output) @ skip.detach().T
+            if self._transcodes:
+                return output
+            _, scale = self._prepared(inputs)
+            return output * scale.factor + scale.shift
+
+    def W_dec(self) -> torch.Tensor:
+        """[d_sae, d_in] on CPU; unit length where activations are rescaled by the decoder's norm."""
+        directions = self._W_dec if self._norms is None else self._W_dec / self._norms[:, None]
+        return directions.float().cpu()
+
+    def _prepared(self, activations: torch.Tensor) -> tuple[torch.Tensor, _Scale]:
+        """The inputs as the encoder sees them, and what it takes to undo that."""
+        inputs, shift = self._centre(activations.to(self._W_enc))
+        if self._normalisation == "layer_norm":
+            mean = inputs.mean(dim=-1, keepdim=True)
+            spread = (inputs - mean).std(dim=-1, keepdim=True)
+            return (inputs - mean) / (spread + _LAYER_NORM_EPS), _Scale(spread, mean + shift)
+        if self._normalisation == "constant_norm_rescale":
+            factor = inputs.norm(dim=-1, keepdim=True) / self.facts.d_in**0.5
+            return inputs / factor, _Scale(factor, shift)
+        return inputs, _Scale(1.0, shift)
+
+    def _centre(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | float]:
+        """The inputs less their mean, and that mean, if this SAE wants it so."""
+        if not self._centred:
+            return inputs, 0.0
+        mean = inputs.mean(dim=-1, keepdim=True)
+        return inputs - mean, mean
+
+
+Activate = Callable[["torch.Tensor"], "torch.Tensor"]
+"""[n, d_in] inputs, normalised and with b_dec subtracted → [n, d_sae] activations."""
+
+
+def _encoder(sae: Any, architecture: str, W_enc: torch.Tensor, norms: torch.Tensor | None) -> Activate | None:
+    """The encoder of an architecture; None for matching pursuit, whose loop is left to sae-lens."""
+    if architecture == "matching_pursuit":
+        return None
+    if architecture == "gated":
+        return _gated(sae, W_enc)
+    b_enc = sae.b_enc.detach()
+    if architecture.startswith("jumprelu"):
+        return _jumprelu(W_enc, b_enc, sae.threshold.detach())
+    if architecture == "topk":
+        return _topk(W_enc, b_enc, norms, int(sae.cfg.k))
+    return _relu(W_enc, b_enc)
+
+
+def _relu(W_enc: torch.Tensor, b_enc: torch.Tensor) -> Activate:
+    import torch
+
+    return lambda inputs: torch.addmm(b_enc, inputs, W_enc).relu_()
+
+
+def _jumprelu(W_enc: torch.Tensor, b_enc: torch.Tensor, threshold: torch.Tensor) -> Activate:
+    import torch
+
+    # The activation is relu(h) where h > threshold, so a negative threshold acts like zero.
+    least = threshold.clamp(min=0)
+
+    def activate(inputs: torch.Tensor) -> torch.Tensor:
+        hidden = torch.addmm(b_enc, inputs, W_enc)
+        return hidden.mul_(hidden > least)
+
+    return activate
+
+
+def _topk(W_enc: torch.Tensor, b_enc: torch.Tensor, norms: torch.Tensor | None, k: int) -> Activate:
+    import torch
+
+    def activate(inputs: torch.Tensor) -> torch.Tensor:
+        hidden = torch.addmm(b_enc, inputs, W_enc)
+        if norms is not None:
+            hidden.mul_(norms)
+        values, places = hidden.topk(k, dim=-1, sorted=False)
+        return hidden.zero_().scatter_(-1, places, values.relu_())
+
+    return activate
+
+
+def _gated(sae: Any, W_enc: torch.Tensor) -> Activate:
+    b_gate, b_mag = sae.b_gate.detach(), sae.b_mag.detach()
+    factor = sae.r_mag.detach().exp()
+
+    def activate(inputs: torch.Tensor) -> torch.Tensor:
+        shared = inputs @ W_enc
+        opened = shared + b_gate > 0
+        return shared.mul_(factor).add_(b_mag).relu_().mul_(opened)
+
+    return activate
