@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,35 @@ class ActivationBatch:
     def event_token_id(self) -> NDArray[np.int32]:
         """[n_events] the token each event fires on."""
         return self.token_ids.reshape(-1)[self.row]
+
+    @cached_property
+    def feature_starts(self) -> NDArray[np.int64]:
+        """[n_fired] index of the first event of every feature that fires, ascending."""
+        return _starts(self.feature_idx)
+
+    @cached_property
+    def fired(self) -> NDArray[np.int32]:
+        """[n_fired] the features that fire, ascending."""
+        return self.feature_idx[self.feature_starts]
+
+    @cached_property
+    def firings(self) -> NDArray[np.int64]:
+        """[n_fired] number of events of each feature in `fired`."""
+        return np.diff(self.feature_starts, append=self.n_events)
+
+    @cached_property
+    def run_starts(self) -> NDArray[np.int64]:
+        """[n_runs] index of the first event of every run: the events of one feature in one context."""
+        return _starts(self.feature_idx.astype(np.int64) * len(self.context_idx) + self.context)
+
+    @cached_property
+    def run_lengths(self) -> NDArray[np.int64]:
+        """[n_runs] number of events of each run."""
+        return np.diff(self.run_starts, append=self.n_events)
+
+
+def _starts(keys: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Index of the first of every stretch of equal neighbours in `keys`."""
+    changes = np.ones(keys.size, dtype=np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=changes[1:])
+    return np.flatnonzero(changes)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from atlas.batch import ActivationBatch
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from atlas.batch import ActivationBatch
 
 State = dict[str, NDArray[np.generic]]
 """A statistic's whole memory as named arrays: what is committed to disk and merged."""
@@ -59,14 +61,21 @@ class Selection:
     group: str
     """'top', 'interval' or 'random' (see `atlas.schema.EXAMPLES`)."""
     feature_idx: NDArray[np.int32]
+    """The feature shown."""
     interval: NDArray[np.int8]
     """-1 outside 'interval'."""
     interval_lower: NDArray[np.float32]
+    """Lower bound of the interval, exclusive; 0 outside 'interval'."""
     interval_upper: NDArray[np.float32]
+    """Upper bound, inclusive; 0 outside 'interval'."""
     rank: NDArray[np.int16]
+    """Order within group and interval, from 0."""
     activation: NDArray[np.float32]
+    """Activation at `position`."""
     context_idx: NDArray[np.int64]
+    """Number of the context in corpus order."""
     position: NDArray[np.int32]
+    """Position within the context, from 0."""
     window: NDArray[np.float32]
     """[n, window_before + 1 + window_after] the feature's activations around `position`, 0 outside."""
 
@@ -93,8 +102,8 @@ class Statistic(ABC):
         """Take in one batch; called once per batch, must cost O(events) and keep no reference."""
 
     @abstractmethod
-    def merge(self, other: Self) -> None:
-        """Take in another instance of the same `shape` that saw other contexts."""
+    def merge(self, other: Any) -> None:
+        """Take in another instance of the same class and `shape` that saw other contexts."""
 
     @abstractmethod
     def state(self) -> State:
@@ -109,6 +118,10 @@ class Statistic(ABC):
         del totals
         return {}
 
-    def selections(self) -> list[Selection]:
-        """Examples to show; most statistics have none."""
+    def selections(self, start: int, stop: int) -> list[Selection]:
+        """Examples to show of the features start <= feature_idx < stop; most statistics have none.
+
+        Asked range by range, so that the windows of all features are never in memory at once.
+        """
+        del start, stop
         return []

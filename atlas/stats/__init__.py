@@ -1,0 +1,1 @@
+"""Mergeable statistics of the pass, one a file, registered as `atlas.statistics`."""
