@@ -1,5 +1,6 @@
 """The JSON that scripts read at run time, as types. `python -m atlas.render.typescript` writes their
-TypeScript twins, so that a name exists once. Every payload is one shard (see `atlas.render.shards`)."""
+TypeScript twins, so that a name exists once. Every payload is one shard (see `atlas.render.shards`).
+"""
 
 from __future__ import annotations
 

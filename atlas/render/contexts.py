@@ -1,0 +1,199 @@
+"""What templates may use: one dataclass per template.
+
+Every template gets two variables: `site`, a `SiteFrame`, and `page`, the dataclass that `TEMPLATES`
+names for it. Text from data comes as `Shown` (made visible, escaped) where elements are possible, and
+as plain text, which the template escapes, in titles and attributes. Hrefs are relative to the page
+unless their doc says "from the site's root", where a template puts `page.root` in front.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from atlas.render.panels import Card
+    from atlas.render.strips import Shown
+    from atlas.render.views import (
+        BadgeView,
+        Definition,
+        ExampleView,
+        ExplanationView,
+        Fact,
+        FeatureRow,
+        FileView,
+        FiringView,
+        Head,
+        Link,
+        MapSection,
+        NumberView,
+        ReportFigure,
+        SaeFactsView,
+        SaeLink,
+        SaeSection,
+        ThousandLink,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What every template may use."""
+
+    head: Head
+    """Title, address, scripts and menu of the page."""
+
+    @property
+    def root(self) -> str:
+        """From the page to the site's root: empty, or `../` once or more."""
+        return self.head.root
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomePage(Page):
+    """`home.html`."""
+
+    heading: Shown
+    """Name of the atlas."""
+    lead: Shown
+    """Its description by its author; may be empty."""
+    what: Shown
+    """Two sentences: what an atlas is, with this one's numbers."""
+    corpus: Shown
+    """The corpus in the words of its source."""
+    ways: tuple[Link, ...]
+    """Where to go first."""
+    sections: tuple[SaeSection, ...]
+    """One per SAE."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrowsePage(Page):
+    """`browse.html`: the way into one SAE."""
+
+    sae: SaeLink
+    """Which."""
+    facts: str
+    """One sentence of what the SAE is."""
+    report: tuple[ReportFigure, ...]
+    """Its report card."""
+    thousands: tuple[ThousandLink, ...]
+    """All its lists."""
+    rows: tuple[FeatureRow, ...]
+    """The first features, readable without JavaScript."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThousandPage(Page):
+    """`thousand.html`: up to 1,000 features as a plain table."""
+
+    sae: SaeLink
+    """Which SAE."""
+    label: str
+    """First and last feature."""
+    thousands: tuple[ThousandLink, ...]
+    """All lists, this one marked."""
+    rows: tuple[FeatureRow, ...]
+    """The features."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturePage(Page):
+    """`feature.html`."""
+
+    feature_idx: int
+    """The feature's number."""
+    sae: SaeLink
+    """Its SAE."""
+    thousand: str
+    """Label of the list it is in."""
+    heading: Shown
+    """Its explanation, or what stands for one."""
+    explanation: ExplanationView | None
+    """Where the explanation comes from; None without one."""
+    firing: FiringView
+    """How often it fires."""
+    badges: tuple[BadgeView, ...]
+    """Remarks such as dead or dense."""
+    max_activation: NumberView
+    """Largest activation: the end of the heat scale."""
+    examples: tuple[ExampleView, ...]
+    """Strongest examples; none for a dead feature."""
+    nothing: tuple[str, ...]
+    """Sentences shown in place of examples."""
+    cards: tuple[Card, ...]
+    """The margin column, top to bottom."""
+    previous: Link | None
+    """The feature before."""
+    following: Link | None
+    """The feature after."""
+    shard: str
+    """Data file with all its examples, from the site's root."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapPage(Page):
+    """`map.html`."""
+
+    sections: tuple[MapSection, ...]
+    """One per SAE that has a map."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchPage(Page):
+    """`search.html`."""
+
+    n_words: str
+    """Number of words that can be found."""
+    n_tokens: str
+    """Number of tokens that can be found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AboutPage(Page):
+    """`about.html`: the manifest in words."""
+
+    summary: tuple[str, ...]
+    """What was done, in sentences."""
+    author: Shown
+    """Who made it; may be empty."""
+    corpus_description: Shown
+    """The corpus in the words of its source."""
+    model: tuple[Fact, ...]
+    """The language model."""
+    corpus: tuple[Fact, ...]
+    """The text."""
+    stream: tuple[Fact, ...]
+    """The pass: counts, mask, windows."""
+    saes: tuple[SaeFactsView, ...]
+    """The SAEs."""
+    enrichers: tuple[Fact, ...]
+    """What was computed afterwards, by name, with definition."""
+    definitions: tuple[Definition, ...]
+    """Every number of the feature pages."""
+    versions: tuple[Fact, ...]
+    """Libraries."""
+    files: tuple[FileView, ...]
+    """Every file of the dataset with its hash."""
+    citation: str
+    """BibTeX."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingPage(Page):
+    """`missing.html`, written as 404.html; hosts serve it at any depth."""
+
+    prefixes: tuple[str, ...]
+    """Where the site's root may be, seen from the page: one, or several to try."""
+
+
+TEMPLATES: dict[str, type[Page]] = {
+    "home.html": HomePage,
+    "browse.html": BrowsePage,
+    "thousand.html": ThousandPage,
+    "feature.html": FeaturePage,
+    "map.html": MapPage,
+    "search.html": SearchPage,
+    "about.html": AboutPage,
+    "missing.html": MissingPage,
+}
+"""Every template a theme has → what it gets as `page`."""

@@ -1,0 +1,152 @@
+"""Lists of features: the browse page of an SAE and its lists of a thousand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from atlas.render.contexts import BrowsePage, ThousandPage
+from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, Block, SaeData
+from atlas.render.features import Explanations, is_dead
+from atlas.render.numbers import decimal, integer, percent
+from atlas.render.panels import full_text, number_text, unit_words
+from atlas.render.strips import shown
+from atlas.render.views import FeatureRow, ReportFigure, ThousandLink
+from atlas.text import inline_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from atlas.render.frames import Frames
+    from atlas.render.windows import Vocabulary
+
+PER_LIST = 1000
+"""Features per list, and entries per folder: hosts cap the size of folders."""
+
+_COUNTED = {"tokens", "contexts", "documents", "count"}
+_FIRST_ROWS = 100
+_TOKENS = 5
+
+
+class Lists:
+    """Gathers a row per feature and makes the lists of one SAE."""
+
+    def __init__(
+        self, frames: Frames, data: SaeData, vocabulary: Vocabulary, explanations: Explanations
+    ) -> None:
+        self._frames = frames
+        self._data = data
+        self._vocabulary = vocabulary
+        self._explanations = explanations
+        self._n_tokens = int(frames.manifest.stream.get("n_tokens", 0) or 0)
+        self.rows: list[FeatureRow] = []
+        """One per feature so far, hrefs as seen from the feature's own list."""
+
+    def add(self, block: Block) -> None:
+        """Take in the next block."""
+        for at in range(block.size):
+            values = {
+                name: block.values[name][at]
+                for name in (FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, "activation_density")
+                if name in block.values
+            }
+            self.rows.append(self._row(block.start + at, values))
+
+    def _row(self, feature_idx: int, values: dict[str, Any]) -> FeatureRow:
+        count = values.get(FIRING_COLUMN)
+        tokens = (values.get(TOKENS_COLUMN) or ())[:_TOKENS]
+        return FeatureRow(
+            feature_idx=feature_idx,
+            href=f"{feature_idx}.html",
+            title=self._explanations.title(feature_idx),
+            dead=is_dead(values),
+            density=percent(values.get("activation_density")),
+            density_exact="" if count is None else f"{integer(count)} of {integer(self._n_tokens)}",
+            max_activation=decimal(values.get(MAX_COLUMN)),
+            tokens=tuple(shown(self._vocabulary.text(entry[0]), spaces=True) for entry in tokens),
+        )
+
+    def thousands(self, current: int, prefix: str) -> tuple[ThousandLink, ...]:
+        """Links to all lists; `prefix` leads to the SAE's folder, `current` is the page's own list."""
+        n_features = self._data.n_features
+        return tuple(
+            ThousandLink(f"{prefix}{number}/index.html", _label(number, n_features), number == current)
+            for number in range(-(-n_features // PER_LIST))
+        )
+
+    def browse(self, report: tuple[ReportFigure, ...]) -> BrowsePage:
+        """The SAE's own page."""
+        slug, frames = self._data.slug, self._frames
+        first = [
+            row._replace(href=f"{row.feature_idx // PER_LIST}/{row.href}") for row in self.rows[:_FIRST_ROWS]
+        ]
+        sae = frames.saes[slug]
+        return BrowsePage(
+            head=frames.head(
+                "browse",
+                f"{slug}/index.html",
+                f"{self._data.entry.title}",
+                f"All {sae.n_features} of {self._data.entry.title}, a sparse autoencoder on {sae.hook_name}.",
+                sae_slug=slug,
+            ),
+            sae=sae,
+            facts=sae_sentence(self._data.entry.facts, sae.n_features),
+            report=report,
+            thousands=self.thousands(-1, ""),
+            rows=tuple(first),
+        )
+
+    def lists(self) -> Iterator[ThousandPage]:
+        """All lists of a thousand."""
+        slug, frames, n_features = self._data.slug, self._frames, self._data.n_features
+        for number in range(-(-n_features // PER_LIST)):
+            label = _label(number, n_features)
+            head = frames.head(
+                "thousand",
+                f"{slug}/{number}/index.html",
+                f"Features {label} · {self._data.entry.title}",
+                f"Features {label} of {self._data.entry.title} with how often and on what they fire.",
+                sae_slug=slug,
+            )
+            rows = self.rows[number * PER_LIST : (number + 1) * PER_LIST]
+            links = self.thousands(number, "../")
+            yield ThousandPage(
+                head=head, sae=frames.saes[slug], label=label, thousands=links, rows=tuple(rows)
+            )
+
+
+def _label(number: int, n_features: int) -> str:
+    first = number * PER_LIST
+    return f"{first}\N{EN DASH}{min(first + PER_LIST, n_features) - 1}"
+
+
+def sae_sentence(facts: dict[str, Any], n_features: str) -> str:
+    """What an SAE is, in one sentence; facts that the manifest lacks are left out."""
+    architecture = inline_text(str(facts.get("architecture") or "")).strip()
+    sentence = f"A {architecture} sparse autoencoder" if architecture else "A sparse autoencoder"
+    if facts.get("hook_name"):
+        sentence += f" reading {inline_text(str(facts['hook_name']))}"
+    if facts.get("d_in"):
+        sentence += f" ({integer(int(facts['d_in']))} dimensions)"
+    return f"{sentence}, with {n_features}."
+
+
+def report_figures(rows: pa.Table | None) -> tuple[ReportFigure, ...]:
+    """The report card from the table report; empty where the dataset has none."""
+    if rows is None:
+        return ()
+    names = ("label", "value", "unit", "doc", "metric")
+    figures: list[ReportFigure] = []
+    for label, value, unit, doc, metric in zip(*(rows[name].to_pylist() for name in names), strict=True):
+        number = int(value) if unit in _COUNTED and value is not None and value == int(value) else value
+        figures.append(
+            ReportFigure(
+                label=inline_text(label or metric),
+                text=number_text(number, unit),
+                exact=full_text(number),
+                unit="" if unit in _COUNTED else unit_words(unit),
+                doc=inline_text(doc),
+            )
+        )
+    return tuple(figures)

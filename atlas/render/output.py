@@ -1,0 +1,156 @@
+"""Where a site is written: into a staging folder beside it, switched into place by one rename."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from atlas.errors import InputError
+from atlas.store.files import disk_errors, fsync_folder, make_folder
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+MARKER = ".atlas-site"
+"""File in the root of every site; only folders that carry it are ever replaced."""
+MARKER_TEXT = "This folder was written by Feature Atlas and is replaced as a whole by the next render.\n"
+
+_PATH = re.compile(r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*|\.nojekyll|\.atlas-site")
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+class Output:
+    """A site in the making; use it as a context manager.
+
+    Entering refuses (`InputError`) a folder that holds something else than a site of ours. Leaving
+    without an exception makes everything durable and switches the new site into place by one
+    rename: until then the previous site is whole and untouched. Leaving with one discards the
+    staging folder. A staging folder that a killed run left behind is removed on entering.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder).resolve()
+        self.staging = self.folder.with_name(f".{self.folder.name}.staging")
+        self.sizes: dict[str, int] = {}
+        """Path of each file written → its size in bytes."""
+        self._folders: set[str] = set()
+
+    def __enter__(self) -> Self:
+        refuse_foreign(self.folder)
+        self._discard()
+        refuse_foreign(self.staging)
+        make_folder(self.staging)
+        self.write(MARKER, MARKER_TEXT.encode())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._switch()
+        finally:
+            self._discard()
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all files written so far."""
+        return sum(self.sizes.values())
+
+    def write(self, path: str, data: bytes) -> None:
+        """Add a file at `path` (relative, lower case, forward slashes), once.
+
+        `ValueError` for a path outside this alphabet or written twice, `DiskError` from the disk.
+        """
+        if not _PATH.fullmatch(path) or path in self.sizes:
+            raise ValueError(f"{path!r} is no path of a site, or was written twice")
+        parent = path.rpartition("/")[0]
+        target = f"{self.staging}/{path}"
+        with disk_errors(self.folder / path, len(data)):
+            if parent not in self._folders:
+                (self.staging / parent).mkdir(parents=True, exist_ok=True)
+                self._folders.add(parent)
+            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(handle, view) :]
+            finally:
+                os.close(handle)
+        self.sizes[path] = len(data)
+
+    def _switch(self) -> None:
+        """Make the staged files durable, then the site."""
+        refuse_foreign(self.folder)
+        with disk_errors(self.folder):
+            # One call instead of an fsync per page: a site has as many files as features.
+            getattr(os, "sync", lambda: None)()
+            if not self.folder.exists():
+                self.staging.rename(self.folder)
+            elif not _exchange(self.staging, self.folder):
+                self._switch_by_two_renames()
+            fsync_folder(self.folder.parent)
+
+    def _switch_by_two_renames(self) -> None:
+        """For systems that cannot exchange two folders: the site is absent between the two calls."""
+        old = self.folder.with_name(f".{self.folder.name}.old")
+        _remove_site(old)
+        self.folder.rename(old)
+        self.staging.rename(self.folder)
+        _remove_site(old)
+
+    def _discard(self) -> None:
+        with disk_errors(self.staging):
+            _remove_site(self.staging)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """`InputError` unless `folder` is absent, empty, or a site of ours (it carries the marker)."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not folder.is_dir():
+        raise InputError("the site folder is a file", where=str(folder), fix="choose another folder")
+    with disk_errors(folder):
+        names = sorted(entry.name for entry in folder.iterdir())
+    if names and MARKER not in names:
+        raise InputError(
+            f"the site folder holds files that atlas did not write ({names[0]!r}); it would be replaced",
+            where=str(folder),
+            fix="choose another folder (output.site), or move these files away",
+        )
+
+
+def _remove_site(folder: Path) -> None:
+    """Delete `folder` if it is a folder carrying the marker, or empty; anything else is left alone."""
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    entries = sorted(folder.iterdir())
+    if entries and folder / MARKER not in entries:
+        return
+    for entry in entries:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != MARKER:
+            entry.unlink()
+    # The marker goes last: a removal that is cut short can be finished by the next run.
+    (folder / MARKER).unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one atomic call; False where the system has no such call."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    paths = (os.fsencode(first), os.fsencode(second))
+    done = rename(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE)
+    return done == 0

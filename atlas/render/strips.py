@@ -1,0 +1,95 @@
+"""Data text as HTML: the one place of this project where strings become markup.
+
+All text that strangers wrote (tokens, explanations, names) passes through `shown` or `strip`. Both
+escape every character they are given and add only the elements written here; templates then print
+the result as it is. Everything else is escaped by the templates themselves. Audited: every argument
+of `Markup(` below is made of `escape(…)`ed text and of literals.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from atlas.text import badges, display_text, is_bidi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Shown = Markup
+"""Data text made visible and escaped."""
+
+HEAT_STEPS = 9
+"""Heat classes a1 … a9; the ramp is linear in the activation and zero has no class."""
+
+_NEWLINE = "<i>↵</i>\n"
+_KEPT = {ord("\n"): None, ord("\t"): None}
+
+
+@lru_cache(maxsize=1 << 16)
+def shown(text: str, *, spaces: bool = False) -> Shown:
+    """`text` for one line: names, explanations, and with `spaces` single tokens (outer spaces as ␣).
+
+    Control characters become pictures, invisible ones badges.
+    """
+    if text.isascii() and text.isprintable() and not spaces:
+        return escape(text)
+    runs = (
+        _badge(run) if kind == "badge" else escape(display_text(run, visible_spaces=spaces))
+        for kind, run in badges(text)
+    )
+    return Markup("".join(runs))  # noqa: S704 - escaped above
+
+
+def heat_class(activation: float, max_activation: float) -> int:
+    """1 … `HEAT_STEPS`, linear: ceil(9 * activation / max_activation); 0 for no activation."""
+    if activation <= 0 or max_activation <= 0:
+        return 0
+    return min(HEAT_STEPS, max(1, -int(-HEAT_STEPS * activation // max_activation)))
+
+
+def strip(pieces: Sequence[str], activations: Mapping[int, float], peak: int, max_activation: float) -> Shown:
+    """The inside of a strip: the window of whole-character `pieces` with its heat.
+
+    `activations` maps the index of each piece that fired to its activation, `peak` is the index of
+    the example's own piece. Only these pieces get an element, except in a window with right-to-left
+    text: there every piece does, so that each is isolated from its neighbours.
+    """
+    whole = "".join(pieces)
+    alone = range(len(pieces)) if not whole.isascii() and is_bidi(whole) else sorted({peak, *activations})
+    html: list[str] = []
+    done = 0
+    for index in alone:
+        if index > done:
+            html.append(_block("".join(pieces[done:index])))
+        value = activations.get(index, 0.0)
+        step = heat_class(value, max_activation)
+        css = (f" a{step}" if step else "") + (" peak" if index == peak else "")
+        title = f' title="{value:.4g}"' if step else ""
+        html.append(f'<span class="token{css}"{title}>{_block(pieces[index])}</span>')
+        done = index + 1
+    html.append(_block("".join(pieces[done:])))
+    return Markup("".join(html))  # noqa: S704 - escaped by _block
+
+
+def _block(text: str) -> str:
+    """`text` for preformatted places: newlines marked and kept, tabs kept, invisible characters as badges."""
+    if text.isascii() and text.translate(_KEPT).isprintable():
+        return str(escape(text)).replace("\n", _NEWLINE)
+    runs = (
+        _badge(run) if kind == "badge" else _NEWLINE.join(_line(line) for line in run.split("\n"))
+        for kind, run in badges(text)
+    )
+    return "".join(runs)
+
+
+def _line(text: str) -> str:
+    return escape(display_text(text, newlines=True))
+
+
+def _badge(code: str) -> str:
+    name = unicodedata.name(chr(int(code.removeprefix("U+"), 16)), "invisible character")
+    return f'<span class="badge" title="{escape(name.capitalize())}">{escape(code)}</span>'

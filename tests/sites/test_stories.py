@@ -1,0 +1,242 @@
+"""The whole way on a real model nobody here made: build, compare with dense sums, read in a real browser."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from atlas.check import check_dataset, check_site
+from atlas.store import AtlasStore
+from tests.support import stories
+
+if TYPE_CHECKING:
+    from tests.support.browser import Visit, Visitor
+    from tests.support.web import StaticHost
+
+SLUG = "stories-res-3"
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Built:
+    """One finished build."""
+
+    store: AtlasStore
+    site: Path
+    sae: Path
+
+
+def atlas_build(config: Path) -> None:
+    """Run `atlas build` as a user does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "atlas", "build", str(config)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def built(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    folder = tmp_path_factory.mktemp("stories")
+    sae = stories.train_sae(shared_dir, folder / "sae")
+    atlas_build(stories.write_config(shared_dir, sae, folder))
+    return Built(AtlasStore.open(folder / "build/data"), folder / "build/site", sae)
+
+
+@pytest.fixture(scope="module")
+def dense(shared_dir: Path, built: Built) -> np.ndarray:
+    """[contexts, positions, features] activations, straight from the definition; BOS left out as 0."""
+    import torch
+    from safetensors.torch import load_file
+
+    tokens = stories.packed(shared_dir)
+    weights = load_file(built.sae / "sae_weights.safetensors")
+    x = stories.residual(shared_dir, tokens)
+    before = (x - weights["b_dec"]) @ weights["W_enc"] + weights["b_enc"]
+    after = torch.relu(before) * (before > weights["threshold"])
+    after[tokens <= 2] = 0  # <unk>, <s> and </s> are special: the mask leaves them out
+    return after.numpy()
+
+
+def scalars(html: str) -> dict[str, float]:
+    """Column name → exact value, as a feature page shows them."""
+    rows = re.findall(r'#c-(\w+)">[^<]*</a></dt><dd(?: title="([^"]*)")?>([^<]*)', html)
+    return {name: float((exact or text).replace(",", "").strip()) for name, exact, text in rows}
+
+
+def test_numbers_of_a_page_equal_dense_ones(built: Built, dense: np.ndarray, shared_dir: Path) -> None:
+    counted = int((stories.packed(shared_dir) > 2).sum())
+    assert built.store.manifest.stream["n_tokens"] == counted
+    firing = (dense > 0).sum((0, 1))
+    feature = int(np.argsort(-firing)[len(firing) // 3])
+    page = (built.site / SLUG / "0" / f"{feature}.html").read_text(encoding="utf-8")
+    shown = scalars(page)
+    values = dense[..., feature]
+    positive = values[values > 0].astype(np.float64)
+    assert shown["firing_tokens"] == positive.size
+    assert shown["firing_contexts"] == (values > 0).any(1).sum()
+    assert shown["activation_density"] == pytest.approx(positive.size / counted, rel=1e-6)
+    assert shown["max_activation"] == pytest.approx(positive.max(), rel=1e-5)
+    assert shown["mean_activation"] == pytest.approx(positive.mean(), rel=1e-5)
+    assert shown["std_activation"] == pytest.approx(positive.std(), rel=1e-4)
+    peaks = np.sort(values.max(1))[::-1][:10]
+    titles = re.findall(r'class="activation" title="([^"]+)"', page)
+    assert [float(value) for value in titles] == pytest.approx(peaks.tolist(), rel=1e-5)
+
+
+def test_every_count_equals_the_dense_one(built: Built, dense: np.ndarray) -> None:
+    table = built.store.read("features", SLUG)
+    assert table["firing_tokens"].to_pylist() == (dense > 0).sum((0, 1)).tolist()
+    assert table["firing_contexts"].to_pylist() == (dense > 0).any(1).sum(0).tolist()
+    np.testing.assert_allclose(table["max_activation"].to_numpy(), dense.max((0, 1)), rtol=1e-5, atol=1e-6)
+
+
+def test_top_examples_are_the_strongest_contexts(built: Built, dense: np.ndarray, shared_dir: Path) -> None:
+    tokens = stories.packed(shared_dir).numpy()
+    rows = built.store.read("examples", SLUG).to_pylist()
+    top = [row for row in rows if row["group"] == "top"]
+    assert len({(row["feature_idx"], row["context_idx"]) for row in top}) == len(top)
+    for row in top[:: max(1, len(top) // 200)]:
+        context, position, feature = row["context_idx"], row["position"], row["feature_idx"]
+        peaks = np.sort(dense[..., feature].max(1))[::-1]
+        assert row["activation"] == pytest.approx(peaks[row["rank"]], rel=1e-5)
+        start = position - row["peak"]
+        stop = start + len(row["token_ids"])
+        assert row["token_ids"] == tokens[context, start:stop].tolist()
+        shown = np.array(row["activations"])
+        np.testing.assert_allclose(shown, dense[context, start:stop, feature], rtol=1e-4, atol=1e-5)
+
+
+def test_both_engines_give_the_same_atlas(built: Built, shared_dir: Path, tmp_path: Path) -> None:
+    atlas_build(stories.write_config(shared_dir, built.sae, tmp_path, engine="transformer_lens"))
+    other = AtlasStore.open(tmp_path / "build/data").read("features", SLUG)
+    table = built.store.read("features", SLUG)
+    # A value within rounding of its threshold may fall either way: a handful of firings in a quarter million.
+    difference = np.abs(table["firing_tokens"].to_numpy() - other["firing_tokens"].to_numpy())
+    assert difference.sum() <= 5
+    same = difference == 0
+    for name in ("max_activation", "mean_activation"):
+        ours, theirs = (np.asarray(t[name].to_pylist(), dtype=float)[same] for t in (table, other))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, equal_nan=True)
+
+
+def test_the_result_passes_its_own_check(built: Built) -> None:
+    assert check_dataset(built.store.path) == []
+    assert check_site(built.site) == []
+
+
+@pytest.fixture(params=["http", "file"])
+def address(
+    request: pytest.FixtureRequest, built: Built, serve: Callable[..., StaticHost]
+) -> Iterator[Callable[[str], str]]:
+    """Page path → its URL, over http below a base path and from the folder."""
+    if request.param == "http":
+        yield serve(built.site).url
+    else:
+        yield lambda path: f"{built.site.as_uri()}/{path}"
+
+
+@pytest.fixture
+def healthy(visit: Visitor, address: Callable[[str], str]) -> Iterator[Visit]:
+    """A page whose console must be empty and whose requests must stay in the folder, until the test ends."""
+    visited = visit()
+    yield visited
+    assert visited.record.problems(address("")) == []
+
+
+def pick_token(built: Built) -> tuple[str, int]:
+    """A word-like token and the feature that fires on it most, by sum of activations."""
+    pieces = {
+        row["token_id"]: row["bytes"].decode("utf-8", "replace")
+        for row in built.store.read("vocabulary").to_pylist()
+    }
+    best: dict[str, tuple[float, int]] = {}
+    for row in built.store.read("features", SLUG, ["feature_idx", "top_tokens"]).to_pylist():
+        for token in row["top_tokens"] or []:
+            text = pieces[token["token_id"]]
+            if text.strip().isalpha() and len(text.strip()) > 2:
+                strength = token["count"] * token["value"]
+                best[text] = max(best.get(text, (0.0, -1)), (strength, row["feature_idx"]))
+    text = max(best, key=lambda word: best[word][0])
+    return text, best[text][1]
+
+
+def test_search_finds_a_feature_by_its_token(
+    healthy: Visit, address: Callable[[str], str], built: Built
+) -> None:
+    token, feature = pick_token(built)
+    page = healthy.open(address("index.html"))
+    page.keyboard.press("/")
+    page.keyboard.type(token.strip())
+    page.wait_for_selector("atlas-search-box [role=option]")
+    found = page.locator("atlas-search-box [role=option] .option-meta code").all_inner_texts()
+    assert str(feature) in found, (token, feature, found)
+    for _ in range(found.index(str(feature)) + 1):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/{SLUG}/0/{feature}.html*")
+
+
+def test_the_map_opens_a_feature(healthy: Visit, address: Callable[[str], str]) -> None:
+    page = healthy.open(address("map.html"))
+    page.wait_for_selector("atlas-map[data-ready]")
+    page.locator("atlas-map .map-frame").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-page=feature]")
+    assert f"/{SLUG}/0/" in page.url
+
+
+def test_the_table_sorts(healthy: Visit, address: Callable[[str], str], built: Built) -> None:
+    page = healthy.open(address(f"{SLUG}/index.html"))
+    page.wait_for_selector("atlas-feature-table[data-ready]")
+    header = page.locator("atlas-feature-table [role=columnheader], atlas-feature-table th").filter(
+        has_text=re.compile("max activation", re.IGNORECASE)
+    )
+    header.locator("button").click()
+    page.wait_for_function("location.search.includes('max_activation')")
+    best = built.store.read("features", SLUG, ["feature_idx", "max_activation"]).to_pandas()
+    strongest = int(best.sort_values("max_activation", ascending=False)["feature_idx"].iloc[0])
+    weakest = int(best.sort_values("max_activation", kind="stable")["feature_idx"].iloc[0])
+    first = page.locator("atlas-feature-table tbody a").first.get_attribute("href") or ""
+    assert first.endswith((f"0/{strongest}.html", f"0/{weakest}.html"))
+    header.locator("button").click()
+    page.wait_for_timeout(300)
+    again = page.locator("atlas-feature-table tbody a").first.get_attribute("href") or ""
+    assert {first.rsplit("/", 1)[1], again.rsplit("/", 1)[1]} == {f"{strongest}.html", f"{weakest}.html"}
+
+
+def test_a_feature_page_shows_every_group_of_examples(
+    healthy: Visit, address: Callable[[str], str], built: Built
+) -> None:
+    firing = np.array(built.store.read("features", SLUG, ["firing_tokens"])["firing_tokens"])
+    page = healthy.open(address(f"{SLUG}/0/{int(firing.argmax())}.html"))
+    page.wait_for_selector("atlas-examples[data-ready]")
+    assert page.locator("atlas-examples li.example").count() == 20
+    page.get_by_role("tab", name=re.compile("strength", re.IGNORECASE)).click()
+    assert page.locator("atlas-examples li.example").count() >= 16
+    page.get_by_role("tab", name=re.compile("random", re.IGNORECASE)).click()
+    assert page.locator("atlas-examples li.example").count() == 8
+
+
+def test_without_javascript_a_feature_page_still_reads(
+    visit: Visitor, address: Callable[[str], str], built: Built
+) -> None:
+    rows: list[dict[str, Any]] = built.store.read("examples", SLUG).to_pylist()
+    row = next(r for r in rows if r["group"] == "top" and r["rank"] == 0)
+    visited = visit(javascript=False)
+    page = visited.open(address(f"{SLUG}/0/{row['feature_idx']}.html"))
+    text = page.locator("main").inner_text()
+    pieces = built.store.read("vocabulary").to_pylist()
+    words = b"".join(pieces[token]["bytes"] for token in row["token_ids"]).decode("utf-8", "replace").split()
+    shown = text.replace("↵", " ").split()
+    assert set(words[1:-1]) <= set(shown)
+    for heading in ("Top examples", "Effect on the next token", "Neighbours", "Numbers"):
+        assert heading.lower() in text.lower()
+    assert visited.record.problems(address("")) == []

@@ -1,0 +1,155 @@
+// Bundles the scripts: `node build.mjs` writes dist/*.js, `node build.mjs --tests` writes .cache/test/*.mjs.
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const CORE = join(HERE, "src", "core");
+/** The page for missing addresses tries several paths for one script, so a second run must do nothing. */
+const ONCE = { banner: { js: "if(!globalThis.atlasCore){" }, footer: { js: "}" } };
+const STAMP = "sources.sha256";
+
+/** Every file that decides what the bundles hold, as sorted paths with forward slashes. */
+function sources() {
+  const walk = (path) =>
+    statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => walk(join(path, name))) : [path];
+  const scripts = ["src", "panels"].flatMap((folder) =>
+    exists(join(HERE, folder)) ? walk(join(HERE, folder)) : [],
+  );
+  const files = [
+    ...scripts.filter((path) => path.endsWith(".ts")),
+    join(HERE, "build.mjs"),
+    join(HERE, "package-lock.json"),
+  ];
+  return files.map((path) => relative(HERE, path).split(sep).join("/")).sort();
+}
+
+function exists(path) {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** The same digest that hatch_build.py computes, so that finished bundles need no Node. */
+function digest() {
+  const hash = createHash("sha256");
+  for (const name of sources())
+    hash
+      .update(name)
+      .update("\0")
+      .update(readFileSync(join(HERE, name)))
+      .update("\0");
+  return hash.digest("hex");
+}
+
+function scriptsIn(folder, ending) {
+  if (!exists(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(ending))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+/** `virtual:core` publishes src/core on one global; other bundles take core modules from there. */
+const publishCore = {
+  name: "publish-core",
+  setup(build) {
+    build.onResolve({ filter: /^virtual:core$/ }, () => ({ path: "core", namespace: "publish" }));
+    build.onLoad({ filter: /.*/, namespace: "publish" }, () => {
+      const names = scriptsIn(CORE, ".ts").map((path) => basename(path, ".ts"));
+      const imports = names.map((name, at) => `import * as m${at} from "./${name}.ts";`);
+      const entries = names.map((name, at) => `"${name}": m${at}`);
+      const contents = `${imports.join("\n")}\nglobalThis.atlasCore = { ${entries.join(", ")} };`;
+      return { contents, loader: "ts", resolveDir: CORE };
+    });
+  },
+};
+
+/** Core modules hold state (loaded shards) and weigh most (lit), so each is loaded once, by site.js. */
+const shareCore = {
+  name: "share-core",
+  setup(build) {
+    build.onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ path, resolveDir }) => {
+      const full = join(resolveDir, path);
+      return dirname(full) === CORE ? { path: basename(full, ".ts"), namespace: "shared" } : undefined;
+    });
+    build.onLoad({ filter: /.*/, namespace: "shared" }, ({ path }) => ({
+      contents: `module.exports = globalThis.atlasCore["${path}"];`,
+      loader: "js",
+    }));
+  },
+};
+
+/** `virtual:panels` imports panels/<kind>/panel.ts of every panel that has one. */
+const collectPanels = {
+  name: "collect-panels",
+  setup(build) {
+    build.onResolve({ filter: /^virtual:panels$/ }, () => ({ path: "panels", namespace: "panels" }));
+    build.onLoad({ filter: /.*/, namespace: "panels" }, () => {
+      const folder = join(HERE, "panels");
+      const kinds = exists(folder) ? readdirSync(folder).sort() : [];
+      const found = kinds.filter((kind) => exists(join(folder, kind, "panel.ts")));
+      const contents = found.map((kind) => `import "./panels/${kind}/panel.ts";`).join("\n");
+      return { contents, loader: "ts", resolveDir: HERE };
+    });
+  },
+};
+
+/** Writes through a rename, and only what changed: a render may be reading the folder. */
+function replaceFolder(folder, files) {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, bytes] of files) {
+    const path = join(folder, name);
+    if (exists(path) && Buffer.compare(readFileSync(path), bytes) === 0) continue;
+    writeFileSync(`${path}.part`, bytes);
+    renameSync(`${path}.part`, path);
+  }
+  for (const name of readdirSync(folder))
+    if (!files.has(name)) rmSync(join(folder, name), { recursive: true });
+}
+
+async function bundle(esbuild) {
+  const common = {
+    absWorkingDir: HERE,
+    bundle: true,
+    format: "iife",
+    target: "es2022",
+    minify: true,
+    charset: "ascii",
+    legalComments: "none",
+    outdir: "dist",
+    write: false,
+    logLevel: "warning",
+  };
+  const entries = scriptsIn(join(HERE, "src", "entries"), ".ts");
+  const isAlone = (path) => ["site.ts", "theme.ts"].includes(basename(path));
+  const results = await Promise.all([
+    esbuild.build({ ...common, entryPoints: entries.filter(isAlone), plugins: [publishCore], ...ONCE }),
+    esbuild.build({
+      ...common,
+      entryPoints: entries.filter((path) => !isAlone(path)),
+      plugins: [shareCore, collectPanels],
+    }),
+  ]);
+  const outputs = results.flatMap((result) => result.outputFiles);
+  const files = new Map(outputs.map((file) => [basename(file.path), Buffer.from(file.contents)]));
+  replaceFolder(join(HERE, "dist"), files.set(STAMP, Buffer.from(`${digest()}\n`)));
+}
+
+async function bundleTests(esbuild) {
+  rmSync(join(HERE, ".cache", "test"), { recursive: true, force: true });
+  await esbuild.build({
+    absWorkingDir: HERE,
+    entryPoints: scriptsIn(join(HERE, "test"), ".test.ts"),
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    sourcemap: "inline",
+    outdir: ".cache/test",
+    outExtension: { ".js": ".mjs" },
+    logLevel: "warning",
+  });
+}
+
+const esbuild = await import("esbuild");
+await (process.argv.includes("--tests") ? bundleTests(esbuild) : bundle(esbuild));

@@ -1,0 +1,2 @@
+// The small map on the feature page.
+import "../../src/elements/minimap.ts";

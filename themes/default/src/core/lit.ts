@@ -1,0 +1,3 @@
+// The one place that imports lit: every bundle takes it from here, so a page loads it once.
+export { html, LitElement, nothing, svg } from "lit";
+export type { PropertyDeclarations, PropertyValues, TemplateResult } from "lit";

@@ -1,0 +1,40 @@
+/** Shown instead of a number that does not exist. */
+export const NO_DATA = "\u2013";
+
+const NARROW_SPACE = "\u202f";
+
+/** `1234567` as `1,234,567`, with a true minus sign. */
+export function integer(value: number): string {
+  return minus(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
+}
+
+/** `value` to `digits` significant digits, as atlas/render/numbers.py writes it. */
+export function decimal(value: number | null, digits = 4): string {
+  if (value === null || !Number.isFinite(value)) return NO_DATA;
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size < 1e-4 || size >= 1e7) return minus(value.toExponential(digits - 1).replace("e+", "e"));
+  const places = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
+  return minus(
+    value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places }),
+  );
+}
+
+/** `0.00115` as `0.115 %`. */
+export function percent(fraction: number | null, digits = 3): string {
+  if (fraction === null || !Number.isFinite(fraction)) return NO_DATA;
+  return `${decimal(fraction * 100, digits)}${NARROW_SPACE}%`;
+}
+
+const WHOLE = new Set(["tokens", "contexts", "documents", "count", "id"]);
+
+/** A scalar column's value in the manner of its unit (a key of UNITS in atlas/schema.py). */
+export function scalar(value: number | null, unit: string): string {
+  if (value === null || !Number.isFinite(value)) return NO_DATA;
+  if (WHOLE.has(unit) && Number.isInteger(value)) return integer(value);
+  return unit === "fraction" ? percent(value) : decimal(value);
+}
+
+function minus(text: string): string {
+  return text.replaceAll("-", "\u2212");
+}

@@ -1,0 +1,3 @@
+// The feature page.
+import "virtual:panels";
+import "../elements/examples.ts";

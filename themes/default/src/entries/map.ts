@@ -1,0 +1,2 @@
+// The map page.
+import "../elements/map.ts";

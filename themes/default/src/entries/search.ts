@@ -1,0 +1,2 @@
+// The search page.
+import "../elements/search-page.ts";
