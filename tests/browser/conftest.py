@@ -1,0 +1,69 @@
+"""A small rendered site and ways to open its pages, shared by the tests of the elements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from atlas.config import RenderConfig
+from atlas.render import shards
+from atlas.render.output import Output
+from atlas.render.site import render_site
+from tests.support import requirements
+from tests.support.opened import FEATURES, READY, ROWS_PER_TABLE_SHARD, Open
+from tests.support.synthetic import make_atlas
+from tests.support.web import serve_folder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.support.browser import Visit, Visitor
+
+
+@pytest.fixture(scope="session")
+def element_site(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+    """A rendered synthetic site with two SAEs of `FEATURES` features, number 3 of them dead."""
+    if not (root / "themes/default/dist/site.js").is_file():
+        requirements.missing(
+            "the scripts are not bundled", fix="cd themes/default && npm ci && npm run build"
+        )
+    folder = tmp_path_factory.mktemp("elements")
+    store = make_atlas(folder / "data", n_features=FEATURES)
+    with pytest.MonkeyPatch.context() as patch, Output(folder / "site") as out:
+        # Smaller than in real sites, so that a table of 160 rows comes in several files.
+        patch.setattr(shards, "ROWS_PER_TABLE_SHARD", ROWS_PER_TABLE_SHARD)
+        render_site(store, RenderConfig(), out, lambda *_: None, base=folder)
+    return folder / "site"
+
+
+@pytest.fixture
+def address(request: pytest.FixtureRequest, element_site: Path) -> Iterator[str]:
+    """Address of the site's root: by double click, or ("http") below a base path of a static host."""
+    if getattr(request, "param", "file") == "file":
+        yield f"{element_site.as_uri()}/"
+        return
+    with serve_folder(element_site) as host:
+        yield host.url()
+
+
+@pytest.fixture
+def show(address: str, visit: Visitor) -> Iterator[Open]:
+    """`show("alpha/0/5.html")` opens a page and waits for its element; nothing may go wrong in any."""
+    visits: list[Visit] = []
+
+    def start(path: str, **options: Any) -> Page:
+        visits.append(visit(**options))
+        page = visits[-1].open(address + path)
+        for pattern, element in READY.items():
+            if re.match(pattern, path):
+                page.wait_for_selector(f"{element}[data-ready]", state="attached")
+        return page
+
+    yield start
+    problems = [problem for opened in visits for problem in opened.record.problems(address)]
+    # A file that was still on its way when the test went to another page is no fault of either page.
+    assert [problem for problem in problems if not problem.endswith("net::ERR_ABORTED")] == []

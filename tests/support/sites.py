@@ -1,0 +1,141 @@
+"""Reading a rendered site back: pages as text, elements and links; data files as JSON."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import posixpath
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+VOID = {"meta", "link", "input", "br", "img", "hr", "path", "wbr"}
+SHARD = re.compile(rb'atlasShard\("([a-z0-9/_-]+)","([A-Za-z0-9+/=]+)"\);\n')
+
+
+@dataclass
+class Element:
+    """One element with its attributes and all text inside it."""
+
+    tag: str
+    attributes: dict[str, str]
+    inside: tuple[str, ...]
+    text: str = ""
+
+    @property
+    def classes(self) -> set[str]:
+        return set(self.attributes.get("class", "").split())
+
+
+@dataclass
+class PageReader(HTMLParser):
+    """All elements of a page in document order."""
+
+    source: str
+    elements: list[Element] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._open: list[Element] = []
+        self.unbalanced: list[str] = []
+        self.feed(self.source)
+        self.close()
+        self.unbalanced += [element.tag for element in self._open]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = Element(tag, {name: value or "" for name, value in attrs}, tuple(e.tag for e in self._open))
+        if len(element.attributes) != len(attrs):
+            self.unbalanced.append(f"{tag} has an attribute twice")
+        self.elements.append(element)
+        if tag not in VOID:
+            self._open.append(element)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        if not self._open or self._open[-1].tag != tag:
+            self.unbalanced.append(f"</{tag}>")
+        else:
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        for element in self._open:
+            element.text += data
+
+    def all(self, tag: str = "", css: str = "") -> list[Element]:
+        """Elements of a tag and a class, each empty for any."""
+        return [e for e in self.elements if (not tag or e.tag == tag) and (not css or css in e.classes)]
+
+    def one(self, tag: str = "", css: str = "") -> Element:
+        """The only such element."""
+        found = self.all(tag, css)
+        assert len(found) == 1, (tag, css, len(found))
+        return found[0]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site folder."""
+
+    folder: Path
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        paths = (path for path in self.folder.rglob("*") if path.is_file())
+        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+    @cached_property
+    def pages(self) -> dict[str, PageReader]:
+        return {
+            path: PageReader(data.decode()) for path, data in self.files.items() if path.endswith(".html")
+        }
+
+    def page(self, path: str) -> PageReader:
+        return self.pages[path]
+
+    def shard(self, key: str) -> Any:
+        """The JSON of a data file, which must name its own key."""
+        return read_shard(key, self.files[f"data/{key}.js"])
+
+    def broken_links(self) -> list[str]:
+        """Links and loads of all pages that lead to no file or fragment of the site."""
+        ids = {
+            path: {e.attributes["id"] for e in page.elements if "id" in e.attributes}
+            for path, page in self.pages.items()
+        }
+        broken: list[str] = []
+        for path, page in self.pages.items():
+            for element in page.elements:
+                for name in ("href", "src", "action"):
+                    target = element.attributes.get(name)
+                    if target is not None and not self._leads(path, target, ids):
+                        broken.append(f"{path}: {target}")
+        return broken
+
+    def _leads(self, path: str, target: str, ids: dict[str, set[str]]) -> bool:
+        parts = urlsplit(target)
+        if parts.scheme or parts.netloc:
+            return False
+        found = path
+        if parts.path:
+            found = posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path)))
+        if found not in self.files:
+            return False
+        return not parts.fragment or unquote(parts.fragment) in ids.get(found, set())
+
+
+def read_shard(key: str, data: bytes) -> Any:
+    """The JSON in a data file, which must have exactly the one agreed form."""
+    match = SHARD.fullmatch(data)
+    assert match is not None, data[:80]
+    assert match[1].decode() == key
+    return json.loads(gzip.decompress(base64.b64decode(match[2], validate=True)), parse_constant=_refuse)
+
+
+def _refuse(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
