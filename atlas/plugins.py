@@ -30,8 +30,7 @@ def available(group: str) -> dict[str, EntryPoint]:
         rival = found.get(entry.name)
         if rival is not None and rival.value != entry.value:
             raise InputError(
-                f"two installed packages provide {entry.name!r} in {group}: "
-                f"{rival.value} and {entry.value}",
+                f"two installed packages provide {entry.name!r} in {group}: {rival.value} and {entry.value}",
                 fix="uninstall one of them",
             )
         found[entry.name] = entry

@@ -1,0 +1,54 @@
+"""`atlas build`: from a config to a site."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atlas.cli.console import print_result, say
+
+
+def build(
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Config file, or the folder it lies in. Default: site_config.yaml.", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Measure a little and say what a build would cost; write nothing."),
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every stage again, changed or not.")] = False,
+) -> None:
+    """Run the model and its SAEs over the corpus, write the dataset, and render it as a site.
+
+    Run it again after a change: only the stages that depend on it run again.
+
+    Example:  atlas build site_config.yaml --dry-run
+    """
+    from atlas.cli.folders import data_folder, find_config, shown, site_folder
+    from atlas.cli.libraries import quiet_libraries
+    from atlas.cli.progress import make_progress
+
+    loaded = find_config(config)
+    quiet_libraries()
+    if dry_run:
+        from atlas.cli.estimate import estimate_text
+        from atlas.pipeline.estimate import estimate
+
+        with make_progress() as progress:
+            found = estimate(loaded, progress)
+        print_result(estimate_text(found, shown(data_folder(loaded)), shown(site_folder(loaded))))
+        return
+    from atlas.pipeline import build as run_build
+
+    with make_progress() as progress:
+        report = run_build(loaded, force_fresh=fresh, progress=progress)
+    for note in report.notes:
+        say(f"note: {note}")
+    print_result(shown(report.data))
+    print_result(shown(report.site / "index.html"))
+    if not set(report.ran) - {"check"}:
+        say("nothing changed since the last build")
+    say("open that page in a browser, or run `atlas serve`")

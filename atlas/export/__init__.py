@@ -1,0 +1,1 @@
+"""Leaves that write other tools' formats; nothing imports them."""
