@@ -323,7 +323,7 @@ POSTINGS = pa.schema(
         column(
             "term",
             pa.string(),
-            doc="A lower-case word; or the exact text of a token, or that text stripped and in lower case.",
+            doc="A lower-case word, or the exact text of a token.",
             kind="id",
         ),
         column(

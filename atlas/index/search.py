@@ -6,15 +6,14 @@ Fields and terms of the table `postings`:
   CamelCase too). Weight: 1 over the number of distinct words, so that a short explanation comes first.
 - 'token': the text of each token in the feature's `top_tokens`, exactly (leading space, case), special
   tokens by their own spelling, undecodable bytes as `<0xE6>`. Weight: the mean activation on that token
-  as a share of the feature's maximum. The token without surrounding white space and in lower case is a
-  term as well, so that `lawyer` finds ` lawyer` and `Lawyer`; its weight is the largest of them. So
-  ` lawyer` and `Lawyer` find exactly themselves, and `lawyer` all spellings.
+  as a share of the feature's maximum. Clients find other spellings by folding the terms themselves, so
+  that a reader can always tell which token it was.
 
 Logits are no part of the index: 'fires on' and 'makes likely' are different questions, and mixing them
 would answer neither.
 
-Terms are sorted by (field, UTF-16 code units), which is how JavaScript compares strings: a client can
-search them by bisection. Postings are sorted by (-weight, sae, feature_idx).
+Terms are sorted by (field, code points), as Python compares strings: a client can search them by
+bisection. Postings are sorted by (-weight, sae, feature_idx).
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ class _Postings:
         """(the terms that have postings, sorted; `rows` with each term's place in them)."""
         by_number = list(self._numbers)
         used = np.unique(rows.term)
-        ordered = sorted((by_number[number] for number in used), key=utf16)
+        ordered = sorted(by_number[number] for number in used)
         place = np.zeros(len(by_number), np.int32)
         place[[self._numbers[text] for text in ordered]] = np.arange(len(ordered), dtype=np.int32)
         return ordered, rows._replace(term=place[rows.term])
@@ -99,11 +98,6 @@ class _Columns(NamedTuple):
     def at(self, chosen: NDArray[np.signedinteger]) -> _Columns:
         """The postings at an index."""
         return _Columns(self.term[chosen], self.sae[chosen], self.feature[chosen], self.weight[chosen])
-
-
-def utf16(text: str) -> bytes:
-    """Sort key that orders texts as JavaScript's `<` does."""
-    return text.encode("utf-16-be", "surrogatepass")
 
 
 def build_postings(store: AtlasStore) -> None:
@@ -135,15 +129,12 @@ def _add_words(store: AtlasStore, slug: str, sae: int, postings: _Postings) -> N
 
 
 def _token_terms(store: AtlasStore, postings: _Postings) -> NDArray[np.int32]:
-    """[largest token_id + 1, 2] the exact and the folded term of every token; -1 where there is none."""
+    """[largest token_id + 1] the term of every token; -1 where it has no text."""
     texts = read_token_texts(store)
-    terms = np.full((max(texts, default=-1) + 1, 2), -1, np.int32)
+    terms = np.full(max(texts, default=-1) + 1, -1, np.int32)
     for token_id, text in texts.items():
-        folded = text.strip().lower()
         if text:
-            terms[token_id, 0] = postings.term(text)
-        if folded and folded != text:
-            terms[token_id, 1] = postings.term(folded)
+            terms[token_id] = postings.term(text)
     return terms
 
 
@@ -158,6 +149,6 @@ def _add_tokens(
         feature = np.repeat(rows["feature_idx"].to_numpy(), count)
         largest = np.repeat(rows["max_activation"].to_numpy(), count)
         weight = np.clip(tokens.field("value").to_numpy() / largest, 0, 1).astype(np.float32)
-        for term in token_terms[tokens.field("token_id").to_numpy()].T:
-            present = term >= 0
-            postings.add(term[present], sae, feature[present], weight[present])
+        term = token_terms[tokens.field("token_id").to_numpy()]
+        present = term >= 0
+        postings.add(term[present], sae, feature[present], weight[present])

@@ -1,0 +1,358 @@
+"""Inputs at the edge of what makes sense: each builds a whole atlas, or ends in one clear error.
+
+A case changes a small project that builds. What is legal must give pages that can be read and hold no
+NaN, infinity or `undefined`; what is not must be named, with exit code 2 and nothing left behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atlas.cli import main
+from atlas.errors import EXIT_INPUT
+from tests.support import models
+from tests.support.projects import D_SAE, SLUG, TEXT, Project, broken_values, feature_text, jsonl, tree
+
+HOSTILE = '</title><script>alert(1)</script>"\'&lt;{{ 7*7 }}‮ \u2028 NaN'
+VOCABULARY_BEYOND = 40
+"""Rows of an embedding that is much too small for the tokenizer."""
+
+
+@dataclass(frozen=True)
+class Legal:
+    """A change that must build."""
+
+    change: Callable[[Project], None]
+    page: tuple[str, ...] = ()
+    """What the page of feature 0 must show."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A change that must end in one error with exit code 2."""
+
+    change: Callable[[Project], None]
+    says: tuple[str, ...]
+    """What the message must hold."""
+
+
+def text(content: bytes | str) -> Callable[[Project], None]:
+    """The corpus is one file with this content."""
+
+    def change(project: Project) -> None:
+        project.text = content
+
+    return change
+
+
+def documents(*texts: str) -> Callable[[Project], None]:
+    """The corpus is these documents."""
+
+    def change(project: Project) -> None:
+        project.files["texts.jsonl"] = jsonl(texts)
+        project.config["corpus"] |= {"kind": "jsonl", "paths": ["texts.jsonl"]}
+
+    return change
+
+
+def lines(content: str) -> Callable[[Project], None]:
+    """The corpus is a JSON Lines file with this content, valid or not."""
+
+    def change(project: Project) -> None:
+        documents()(project)
+        project.files["texts.jsonl"] = content
+
+    return change
+
+
+def option(section: str, **values: object) -> Callable[[Project], None]:
+    """Options of one section of the config."""
+
+    def change(project: Project) -> None:
+        project.config[section] = project.config.get(section, {}) | values
+
+    return change
+
+
+def tensor(name: str, value: float, at: object = ...) -> Callable[[Project], None]:
+    """A value in one tensor of the SAE: everywhere, or at an index."""
+
+    def change(project: Project) -> None:
+        if name == "threshold":
+            project.architecture = "jumprelu"
+            project.resize(D_SAE)
+        project.weights[name][at] = value
+
+    return change
+
+
+def size(d_sae: int, **enrich: object) -> Callable[[Project], None]:
+    """An SAE of `d_sae` features."""
+
+    def change(project: Project) -> None:
+        project.resize(d_sae)
+        project.config["enrich"] |= enrich
+
+    return change
+
+
+def no_weight(name: str) -> Callable[[Project], None]:
+    """A tensor is missing."""
+
+    def change(project: Project) -> None:
+        del project.weights[name]
+
+    return change
+
+
+def constant(project: Project) -> None:
+    project.weights["W_enc"][:, 0] = 0
+    project.weights["b_enc"][0] = 3
+
+
+def silent(project: Project) -> None:
+    project.weights["W_enc"][:] = 0
+    project.weights["b_enc"][:] = 0
+
+
+def identical(project: Project) -> None:
+    for name in ("W_enc", "b_enc"):
+        project.weights[name][:] = project.weights[name][..., :1]
+    project.weights["W_dec"][:] = project.weights["W_dec"][:1]
+
+
+def scaled(factor: float) -> Callable[[Project], None]:
+    def change(project: Project) -> None:
+        project.weights["W_enc"] *= np.float32(factor)
+        project.weights["b_enc"] *= np.float32(factor)
+
+    return change
+
+
+def transposed(project: Project) -> None:
+    project.weights["W_enc"] = np.ascontiguousarray(project.weights["W_enc"].T)
+
+
+def half_precision(project: Project) -> None:
+    project.weights = {name: value.astype(np.float16) for name, value in project.weights.items()}
+
+
+def hostile_words(project: Project) -> None:
+    project.config |= {"title": HOSTILE, "description": HOSTILE, "author": HOSTILE}
+    project.config["saes"][0]["title"] = HOSTILE
+    project.text = f"{HOSTILE} {TEXT}"
+
+
+def hostile_names(project: Project) -> None:
+    names = ["<img src=x onerror=alert(1)>.txt", "a\nb.txt", "‮gpj.txt", "NaN.txt", "%2e%2e.txt", "x" * 200 + ".txt"]
+    project.files |= {f"texts/{name}": f"{number} {TEXT}" for number, name in enumerate(names)}
+    project.config["corpus"]["paths"] = ["texts"]
+
+
+def same_slug(project: Project) -> None:
+    project.config["saes"] *= 2
+
+
+def same_derived_slug(project: Project) -> None:
+    project.config["saes"] = [{"folder": "sae"}, {"folder": "sae"}]
+
+
+def own_explanation(line: str) -> Callable[[Project], None]:
+    def change(project: Project) -> None:
+        project.files["words.jsonl"] = line
+        project.config["enrich"]["explanations"] = "words.jsonl"
+
+    return change
+
+
+def small_embedding(project: Project) -> None:
+    project.model = project.folder / "model"
+    models.write_model(project.model, "gpt2", n_layer=2, vocab_size=VOCABULARY_BEYOND)
+    project.config["model"]["name"] = "model"
+
+
+def damaged_model(project: Project) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(project.model, project.folder / "model")
+    file = project.folder / "model/model.safetensors"
+    weights = load_file(file)
+    weights["transformer.h.0.mlp.c_fc.bias"][3] = np.inf
+    save_file(weights, file, metadata={"format": "pt"})
+    project.config["model"]["name"] = "model"
+
+
+NO_EXAMPLES = option("pass", random_examples=0, interval_examples=0)
+SPECIAL_ONLY = option("pass", mask={"first_positions": 16})
+MANY_TINY = documents(*"abcdefghij" * 9)
+
+CASES: dict[str, Legal | Refused] = {
+    # What the SAE is like.
+    "every feature dead": Legal(tensor("b_enc", -1e6), ("Dead feature",)),
+    "weights all zero": Legal(silent, ("Dead feature",)),
+    "a constant feature": Legal(constant, ("100",)),
+    "identical features": Legal(identical),
+    "decoder rows of zeros": Legal(tensor("W_dec", 0, slice(0, 3))),
+    "a decoder of zeros": Legal(tensor("W_dec", 0)),
+    "one feature": Legal(size(1)),
+    "two features, more neighbours asked for": Legal(size(2, neighbours=100, umap_neighbors=50)),
+    "three features": Legal(size(3, umap_neighbors=2)),
+    "five features, more map neighbours asked for": Legal(size(5, umap_neighbors=500)),
+    "tiny activations": Legal(scaled(1e-30)),
+    "denormal activations": Legal(scaled(1e-41)),
+    "large activations": Legal(scaled(1e12)),
+    "enormous activations": Legal(scaled(1e25)),
+    "negative thresholds": Legal(tensor("threshold", -5.0)),
+    "half precision weights": Legal(half_precision),
+    "activations past float32": Refused(scaled(1e38), ("finite",)),
+    "infinite threshold": Refused(tensor("threshold", np.inf, 2), ("threshold",)),
+    "NaN threshold": Refused(tensor("threshold", np.nan, 2), ("threshold", "NaN")),
+    "NaN in the encoder": Refused(tensor("W_enc", np.nan, (3, 5)), ("W_enc", "NaN")),
+    "infinity in the encoder": Refused(tensor("W_enc", np.inf, (3, 5)), ("W_enc", "infinit")),
+    "NaN in the decoder": Refused(tensor("W_dec", np.nan, (5, 3)), ("W_dec", "NaN")),
+    "infinity in the decoder": Refused(tensor("W_dec", -np.inf, (5, 3)), ("W_dec", "infinit")),
+    "NaN bias": Refused(tensor("b_enc", np.nan, 1), ("b_enc", "NaN")),
+    "infinite bias": Refused(tensor("b_enc", np.inf, 1), ("b_enc", "infinit")),
+    "NaN decoder bias": Refused(tensor("b_dec", np.nan, 1), ("b_dec", "NaN")),
+    "no features": Refused(size(0), ("d_sae",)),
+    "a missing tensor": Refused(no_weight("W_dec"), ("W_dec",)),
+    "a transposed tensor": Refused(transposed, ("W_enc", "32", "12")),
+    # What the text is like.
+    "one token": Legal(text("a")),
+    "one short document": Legal(text("The dog does not mind.")),
+    "documents of one character": Legal(MANY_TINY),
+    "the same document over and over": Legal(documents(*[TEXT[:60]] * 50)),
+    "one character over and over": Legal(text("a" * 4000)),
+    "empty documents among others": Legal(documents("", TEXT, "", " ", "\n\n", TEXT, "")),
+    "one line of a megabyte": Legal(text("dog and fox " * 87_382)),
+    "invalid UTF-8": Legal(text(b"\xff\xfe\xfa" + TEXT.encode() + b"\xc3")),
+    "only invalid UTF-8": Legal(text(b"\x80\xff\xfe\xc0" * 100)),
+    "half of every character": Legal(text(TEXT.encode()[:-1] + "日本🙂".encode()[:-2])),
+    "a byte order mark": Legal(text("\ufeff" + TEXT)),
+    "UTF-16": Legal(text(TEXT.encode("utf-16"))),
+    "CRLF": Legal(text(TEXT.replace("\n", "\r\n"))),
+    "NUL bytes": Legal(text("\0" + TEXT.replace(" ", "\0"))),
+    "control characters": Legal(text("".join(map(chr, range(1, 32))) * 9 + "\x7f\x85\u2028\u2029")),
+    "lone surrogates": Legal(documents(*["\ud83d half \udc00 pairs"] * 9)),
+    "the special token as text": Legal(text(f"{models.END_OF_TEXT} {TEXT} {models.END_OF_TEXT}" * 3)),
+    "words that look like numbers gone wrong": Legal(documents("undefined is not NaN, -inf nor null" * 9)),
+    "only special tokens": Refused(text(models.END_OF_TEXT * 40), ("mask", "special")),
+    "only white space": Refused(text(" \n\t\r\n" * 9), ("text",)),
+    "only empty documents": Refused(documents("", " ", ""), ("document",)),
+    "a line that is no JSON": Refused(lines(jsonl([TEXT]) + "{oops\n"), ("texts.jsonl:2", "JSON")),
+    "JSON nested a hundred thousand deep": Refused(lines("[" * 100_000), ("texts.jsonl:1",)),
+    "a document that is a number": Refused(lines('{"text": 7}\n'), ("texts.jsonl:1", "text")),
+    "another column": Refused(lines('{"body": "words"}\n'), ("texts.jsonl:1", "body")),
+    "hostile file names": Legal(hostile_names),
+    # What is asked for.
+    "contexts of two tokens": Legal(option("corpus", context_size=2)),
+    "a budget of one token": Legal(option("corpus", tokens=1)),
+    "a batch larger than the corpus": Legal(option("pass", batch_contexts=200)),
+    "one context a batch": Legal(option("pass", batch_contexts=1)),
+    "windows of one token": Legal(option("pass", window_before=0, window_after=0)),
+    "windows longer than the context": Legal(option("pass", window_before=512, window_after=512)),
+    "no random and no interval examples": Legal(NO_EXAMPLES),
+    "one example": Legal(option("pass", top_examples=1, interval_count=1, interval_examples=1)),
+    "more of everything than there is": Legal(option("pass", top_examples=200, interval_count=20)),
+    "special tokens counted": Legal(option("pass", mask={"special_tokens": False})),
+    "one logit each way": Legal(option("enrich", logit_effects=1)),
+    "one feature a shard, one static example": Legal(
+        option("render", features_per_shard=1, static_examples=1, examples_per_feature=1)
+    ),
+    "hostile words": Legal(hostile_words, ("<script>alert(1)</script>",)),
+    "an empty file of explanations": Legal(own_explanation("")),
+    "an explanation that looks like a script": Legal(
+        own_explanation(json.dumps({"sae": SLUG, "feature_idx": 0, "text": HOSTILE.replace("NaN", "")})),
+        ("</title><script>alert(1)</script>",),
+    ),
+    "an explanation of a feature that is not there": Refused(
+        own_explanation(f'{{"sae": "{SLUG}", "feature_idx": {D_SAE}, "text": "x"}}\n'),
+        ("words.jsonl:1", str(D_SAE)),
+    ),
+    "everything masked": Refused(SPECIAL_ONLY, ("mask", "first")),
+    "contexts longer than the model's": Refused(
+        option("corpus", context_size=models.CONTEXT_SIZE + 1), ("context_size", str(models.CONTEXT_SIZE))
+    ),
+    "a tokenizer larger than the model's vocabulary": Refused(
+        small_embedding, (str(models.TOKENIZER_SIZE), str(VOCABULARY_BEYOND), "tokenizer")
+    ),
+    "a model with an infinite weight": Refused(damaged_model, ("finite", "model")),
+    "two SAEs with one slug": Refused(same_slug, (SLUG, "slug")),
+    "two SAEs with one derived slug": Refused(same_derived_slug, ("slug",)),
+    "a title of nothing but spaces": Refused(option_title := lambda p: p.config.update(title="  "), ("title",)),
+    "a site budget of nothing": Refused(option("render", site_budget="1KB"), ("budget",)),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return models.write_model(tmp_path_factory.mktemp("model") / "model", "gpt2", n_layer=2)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is about what survives a power cut, and that is most of a small build's time."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    monkeypatch.setattr(os, "sync", lambda: None)
+
+
+@pytest.fixture
+def project(model: Path, tmp_path: Path) -> Project:
+    return Project(tmp_path / "work", model)
+
+
+def of_kind(kind: type) -> list[str]:
+    return [name for name, case in CASES.items() if isinstance(case, kind)]
+
+
+@pytest.mark.parametrize("name", of_kind(Legal))
+def test_what_is_legal_builds_pages_that_can_be_read(
+    name: str, project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    case = CASES[name]
+    assert isinstance(case, Legal)
+    case.change(project)
+    code = project.build()
+    said = capfd.readouterr()
+    assert code == 0, said.err
+    assert "Traceback" not in said.err
+    assert main(["check", str(project.path)]) == 0, capfd.readouterr().out
+    shown = feature_text(project)
+    assert "feature 0" in shown.lower() or f"{SLUG}/0" in shown
+    for words in case.page:
+        assert words in shown
+    if "NaN" not in str(project.config) and "look like" not in name and "hostile" not in name:
+        assert broken_values(project.site) == []
+
+
+@pytest.mark.parametrize("name", of_kind(Refused))
+def test_what_is_not_ends_in_one_clear_error(
+    name: str, project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    case = CASES[name]
+    assert isinstance(case, Refused)
+    case.change(project)
+    project.write()
+    before = tree(project.folder)
+    code = project.build()
+    said = capfd.readouterr()
+    assert code == EXIT_INPUT, said.err
+    assert "Traceback" not in said.err
+    assert said.err.count("error: ") == 1, said.err
+    for words in case.says:
+        assert words in said.err, said.err
+    assert said.out == ""
+    assert tree(project.folder) == before
+
+
+def test_there_are_enough_cases() -> None:
+    """The figure of the reliability plan."""
+    assert len(CASES) >= 40
