@@ -204,7 +204,7 @@ class Windows:
 
 
 def _by_frequency(tokens: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The distinct `tokens`, most frequent first (short numbers pack better), and each token's index there."""
+    """The distinct `tokens`, most frequent first (short numbers pack better), and each one's index there."""
     used, indices, counts = np.unique(tokens, return_inverse=True, return_counts=True)
     order = np.lexsort((used, -counts))
     ranks = np.empty(used.size, np.int64)

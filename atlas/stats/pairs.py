@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from atlas.stats.base import State
 
 TABLE_ROWS = 1 << 25
-"""Rows of the whole table, shared out evenly among the features: at 24 bytes a row, 0.8 GB if all are full."""
+"""Rows of the whole table, shared out evenly among the features: 24 bytes each, 0.8 GB if all are full."""
 MIN_ROWS = 1024
 """Rows that each feature may have however many features there are."""
 LEVELS = 8

@@ -13,7 +13,7 @@ import pyarrow as pa
 from atlas.errors import AtlasError, InputError, suggest
 from atlas.schema import SAE_TABLES, SHARED_TABLES, conforms
 from atlas.store.check import verify_dataset
-from atlas.store.files import disk_errors, make_folder, write_atomic
+from atlas.store.files import TEMPORARY, disk_errors, make_folder, write_atomic
 from atlas.store.lock import lock_folder
 from atlas.store.manifest import (
     FILE_PATTERN,
@@ -194,7 +194,7 @@ class AtlasStore:
     def sweep(self) -> None:
         """Delete files that no manifest names: leftovers of a killed build. Call it under the lock.
 
-        Only scratch files and names of the exact shape of a table's file are touched.
+        Only scratch files and names of the exact shape of a table's or a temporary file are touched.
         """
         self._manifest = load_manifest(self.path)
         scratch = self.path / SCRATCH
@@ -209,6 +209,9 @@ class AtlasStore:
                 relative = path.relative_to(self.path).as_posix()
                 if relative not in named and FILE_PATTERN.fullmatch(relative):
                     self._remove(relative)
+        for path in self.path.rglob(".atlas-*.tmp"):
+            if TEMPORARY.fullmatch(path.name):
+                self._remove(path.relative_to(self.path).as_posix())
 
     def _remove(self, relative: str) -> None:
         """Delete a table's file, unless a link leads out of the folder; one that cannot go stays."""

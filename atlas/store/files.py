@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Generator
@@ -15,6 +16,9 @@ from typing import NoReturn
 from atlas.errors import AtlasError, DiskError, InputError
 
 _CHUNK = 1 << 20
+
+TEMPORARY = re.compile(r"\.atlas-[0-9a-f]{16}\.tmp")
+"""Name of a file that `write_atomic` has not finished; a killed process leaves it behind."""
 
 _CAUSES = {
     errno.ENOSPC: ("the disk is full", "free some space and run the command again"),

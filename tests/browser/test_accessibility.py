@@ -166,17 +166,20 @@ CUT = """() => [...document.querySelectorAll("main *, header *, footer *")].filt
   const style = getComputedStyle(element);
   const scrolls = (value) => value === "auto" || value === "scroll";
   const hidden = (value) => value === "hidden" || value === "clip";
-  if (element.closest(".visually-hidden, svg, [hidden], canvas") || element.clientHeight === 0) return false;
+  const excerpt = ".find .strip, td .tokens, .visually-hidden, svg, canvas, [hidden]";
+  if (element.closest(excerpt) || element.clientHeight === 0) return false;
   const tall = element.scrollHeight - element.clientHeight > 4;
   const wide = element.scrollWidth - element.clientWidth > 2;
   if (wide && hidden(style.overflowX) && style.textOverflow !== "ellipsis") return true;
   return tall && hidden(style.overflowY) && !scrolls(style.overflowX) && style.textOverflow !== "ellipsis";
 }).map((element) => `${element.tagName}.${element.className} ${element.textContent.trim().slice(0, 40)}`)"""
-"""Elements whose text does not fit and cannot be scrolled to; an ellipsis says that there is more."""
+"""Elements whose text does not fit and cannot be scrolled to; an ellipsis says that there is more.
+
+Excerpts are left out: the page of their feature, a link beside them, has the whole."""
 
 GROW = """(factor) => {
-  const sizes = [...document.querySelectorAll("body, body *")].filter((element) => element.style !== undefined)
-    .map((element) => [element, Number.parseFloat(getComputedStyle(element).fontSize)]);
+  const sizes = [...document.querySelectorAll("body, body *")].map(
+    (element) => [element, Number.parseFloat(getComputedStyle(element).fontSize)]);
   for (const [element, size] of sizes) element.style.fontSize = `${size * factor}px`;
 }"""
 """What browsers do that enlarge only the text: every size times `factor`."""

@@ -15,8 +15,8 @@ SOURCE = ROOT / "themes/default/node_modules/axe-core/axe.min.js"
 RUN = """async () => {
   const { violations, incomplete, passes } = await axe.run(document, { preload: false });
   const told = (results) => results.flatMap(({ id, help, nodes }) =>
-    nodes.map(({ target, any, all, none }) =>
-      `${id}: ${help}: ${target.join(" ")}: ${[...any, ...all, ...none].map(({ message }) => message).join("; ")}`));
+    nodes.map(({ target, any, all, none }) => [id, help, target.join(" "),
+      ...[...any, ...all, ...none].map(({ message }) => message)].join(": ")));
   return { violations: told(violations), incomplete: told(incomplete), passes: passes.map(({ id }) => id) };
 }"""
 

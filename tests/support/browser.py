@@ -108,7 +108,7 @@ class Visitor:
             service_workers="block",
         )
         self._contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         if javascript:
             context.add_init_script(VIOLATIONS)
         record = Record()

@@ -83,17 +83,17 @@ class FakeStages:
         self.called("preflight")
         return self.notes
 
-    def stream(
-        self, store: AtlasStore, config: Any, engine: Any, saes: Any, corpus: Any, progress: Any
-    ) -> None:
-        del config, engine, corpus
+    def stream(self, store: AtlasStore, *inputs: Any) -> None:
+        _, _, saes, _, progress = inputs
         progress(500, 1000)
         self.called("stream")
         manifest = self.source.manifest
-        slugs = [sae.facts.slug for sae in saes]
-        entries = [entry for entry in manifest.saes if entry.slug in slugs]
+        entries = [
+            manifest.saes[number % 2].model_copy(update={"slug": sae.facts.slug})
+            for number, sae in enumerate(saes)
+        ]
         store.update(model=manifest.model, corpus=manifest.corpus, stream=manifest.stream, saes=entries)
-        self.copy(store, STREAM, slugs)
+        self.copy(store, STREAM)
         progress(1000, 1000)
 
     def enrich(self, store: AtlasStore, *inputs: Any, base: Path) -> None:
@@ -103,7 +103,7 @@ class FakeStages:
         self.called("enrich")
         store.update(enrichers=self.source.manifest.enrichers)
         tables = ("logits", "neighbours", "coords", "clusters", "explanations")
-        self.copy(store, tables, [entry.slug for entry in store.manifest.saes])
+        self.copy(store, tables)
 
     def index(self, store: AtlasStore) -> None:
         self.called("index")
@@ -130,12 +130,15 @@ class FakeStages:
         progress(len(files), len(files))
         return SimpleNamespace(pages=len(files), files=len(files), bytes=out.total_bytes)
 
-    def copy(self, store: AtlasStore, tables: tuple[str, ...], slugs: list[str]) -> None:
-        keys = [(name, None) for name in tables if self.source.has(name)]
-        keys += [(name, slug) for slug in slugs for name in tables if self.source.has(name, slug)]
-        for name, slug in keys:
-            with store.writer(name, sae=slug, schema=self.source.schema(name, slug)) as writer:
-                writer.write(self.source.read(name, slug))
+    def copy(self, store: AtlasStore, tables: tuple[str, ...]) -> None:
+        """Copy `tables` from the source, each SAE's from the source's SAE of the same place."""
+        keys = [(name, None, None) for name in tables if self.source.has(name)]
+        for number, entry in enumerate(store.manifest.saes):
+            origin = self.source.manifest.saes[number % 2].slug
+            keys += [(name, entry.slug, origin) for name in tables if self.source.has(name, origin)]
+        for name, slug, origin in keys:
+            with store.writer(name, sae=slug, schema=self.source.schema(name, origin)) as writer:
+                writer.write(self.source.read(name, origin))
 
     def install(self, patch: pytest.MonkeyPatch, *, pages: bool = True) -> None:
         """Put the fakes where the pipeline imports its workers from; with `pages` the renderer's too."""

@@ -77,7 +77,7 @@ class FakeEngine(Engine):
         """Token id → value its activations get (to test NaN)."""
 
     @classmethod
-    def open(cls, config: Any) -> FakeEngine:  # noqa: ARG003
+    def open(cls, config: Any) -> FakeEngine:
         return cls()
 
     def hook_names(self) -> list[str]:

@@ -194,6 +194,8 @@ def _scale_words(found: _Found, factor: float, origin: str) -> str:
 
 
 def _check_weights(found: _Found) -> None:
+    if not found.sae.W_dec.shape[0]:
+        raise InputError("the SAE has no features (d_sae 0)", where=found.where, fix="use another SAE")
     for name, tensor in found.sae.state_dict().items():
         if not bool(tensor.isfinite().all()):
             raise InputError(

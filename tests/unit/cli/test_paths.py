@@ -12,9 +12,10 @@ from atlas.cli import main
 from tests.support.fake_stages import make_project
 
 ODD = [
-    "", ".", "..", "../..", "../../x", "/", "//", "~", "~root", "CON", "nul", "a" * 300, "a/" * 80, "x\x00y", "\x1b[2J",
-    "..\\..\\x", "C:\\x", "file:///etc", "a\nb", " ", " a ", "$HOME", "%2e%2e/x", "-rf", "--help", "é", "\u202e",
-    "data", "out", "out/data", "out/site", "model", "sae-a", "site_config.yaml", "texts/one.txt", ".git", "*", "?",
+    "", ".", "..", "../..", "../../x", "/", "//", "~", "~root", "CON", "nul", "a" * 300, "a/" * 80, "x\x00y",
+    "..\\..\\x", "C:\\x", "file:///etc", "a\nb", " ", " a ", "$HOME", "%2e%2e/x", "-rf", "--help", "é",
+    "data", "out", "out/data", "out/site", "model", "sae-a", "site_config.yaml", "texts/one.txt", ".git", "*",
+    "\x1b[2J", "\u202e", "?",
 ]  # fmt: skip
 NAMES = st.one_of(st.sampled_from(ODD), st.text(max_size=12), st.text("./\\~ab", max_size=12))
 FIELDS = (
@@ -50,6 +51,7 @@ def config_with(section: str, key: str, value: str) -> dict:
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("section", "key"), FIELDS)
 @settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(value=NAMES)

@@ -277,6 +277,15 @@ def test_a_port_out_of_range_is_one_clear_error(site):
         open_server(site, 70000)
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["/..", "/../x", "/a/../b", "/./x", "/a/.", "/%2e%2e/x", "/a/%2e", "//x", "x", "*", "", "/a\\b", "/%5c",
+     "/%00", "/%0a", "/%7f", "/%ff", "/%c0%ae%c0%ae/x", "/%e2%80%ae", "http://x/"],
+)  # fmt: skip
+def test_malformed_paths_are_refused_before_any_file_is_looked_at(target):
+    assert decode_path(target) is None
+
+
 @given(st.text(max_size=30))
 def test_decoding_is_done_once(text):
     assert decode_path("/" + quote("%41" + "x")) == "/%41x"

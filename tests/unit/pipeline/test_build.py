@@ -288,6 +288,8 @@ def test_what_was_finished_is_kept_and_the_rest_runs_next_time(config, fakes, ca
     assert not (config.parent / "out/site").exists()
     with pytest.raises(InputError, match=f"not finished .*{call}"):
         render_config(load_config(config), config.parent / "out/site")
+    with pytest.raises(InputError, match=f"not finished .*{call}"):
+        render_dataset(config.parent / "out/data", config.parent / "out/site")
     fakes.failures.clear()
     fakes.calls.clear()
     report = run(config)

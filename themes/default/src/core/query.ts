@@ -55,15 +55,17 @@ function addPiece(query: Query, match: RegExpMatchArray): void {
   query.words.push((word ?? whole).normalize("NFKC").toLowerCase());
 }
 
-/** Spaces may be typed as the sign that pages show for them, line breaks and tabs as in source code. */
+/** Spaces may be typed as the sign that pages show for them (`\␣` is the sign), line breaks and tabs as in code. */
 function unescape(text: string): string {
-  return text.replaceAll("\u2423", " ").replace(/\\(.)/gs, (_, letter: string) => ESCAPES[letter] ?? letter);
+  return text.replace(/\\(.)|\u2423/gs, (_, letter?: string) =>
+    letter === undefined ? " " : (ESCAPES[letter] ?? letter),
+  );
 }
 
 /** `token` in quotes, such that `parseQuery` gives it back. */
 export function quoteToken(token: string): string {
   const named: Record<string, string> = { "\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\" };
-  return `"${token.replace(/[\n\t\r"\\]/g, (character) => named[character] ?? character)}"`;
+  return `"${token.replace(/[\n\t\r"\\\u2423]/g, (character) => named[character] ?? `\\${character}`)}"`;
 }
 
 /** Whether `value` fulfils `comparison`; a missing value fulfils none. */

@@ -29,7 +29,7 @@ export function matchWord({ terms, counts }: VocabularyShard, word: string): Ter
 export function matchLooseToken({ terms, counts }: VocabularyShard, word: string): TermMatch[] {
   const found: TermMatch[] = [];
   for (const [term, text] of terms.entries()) {
-    const plain = text.trim().toLowerCase();
+    const plain = text.normalize("NFKC").trim().toLowerCase();
     if (plain.startsWith(word)) found.push({ term, text, how: plain === word ? "exact" : "prefix" });
   }
   return best(found, counts);

@@ -13,6 +13,7 @@ export async function findFeatures(
   const query = parseQuery(typed);
   const { comparisons } = query;
   const named = query.words.length + query.tokens.length > 0;
+  if (!named && comparisons.length === 0) return [];
   const features = named ? await hitsOf(typed, sae) : (await loadedTable(table)).map((_, feature) => feature);
   if (comparisons.length === 0) return features;
   const data = await table();

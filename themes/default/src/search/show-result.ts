@@ -12,7 +12,7 @@ export function showResult({ slug, feature, row, reasons }: Result, title: strin
   const shown = firstColumns(row.columns);
   const facts = row.columns.map(({ name, label, doc, unit }, at) =>
     shown.includes(name)
-      ? html`<span title=${doc}>${label} <span class="number">${scalar(row.values[at] ?? null, unit)}</span></span>`
+      ? html`<span title=${doc}>${label} <span class="number">${scalar(row.values[at] ?? null, unit)}</span></span> `
       : nothing,
   );
   return html`<li class="result">

@@ -40,11 +40,12 @@ export class TableData {
     return this.explanations[feature] !== undefined;
   }
 
-  /** Explanation and tokens of a row in lower case, for filters. */
+  /** Explanation and tokens of a row as `parseQuery` writes words: composed alike, in lower case. */
   text(feature: number): string {
     const known = this.texts[feature];
     if (known !== undefined) return known;
-    const text = [this.explanations[feature], ...(this.tokens[feature] ?? [])].join("\n").toLowerCase();
+    const all = [this.explanations[feature], ...(this.tokens[feature] ?? [])].join("\n");
+    const text = all.normalize("NFKC").toLowerCase();
     this.texts[feature] = text;
     return text;
   }

@@ -1,6 +1,6 @@
 import { showTokens } from "../core/hit-view.ts";
 import { featurePath, link } from "../core/links.ts";
-import { html } from "../core/lit.ts";
+import { html, repeat } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
 import { scalar } from "../core/numbers.ts";
 import { showText } from "../core/show.ts";
@@ -56,7 +56,12 @@ export function showBody(
   const width = columns.length + 3;
   return html`<tbody>
     <tr class="space-above" aria-hidden="true"><td colspan=${width}></td></tr>
-    ${rows.slice(start, stop).map((feature, at) => showRow(data, columns, sae, feature, start + at))}
+    ${repeat(
+      rows.slice(start, stop),
+      // A row keeps its element while the window moves on, and with it the focus.
+      (feature) => feature,
+      (feature, at) => showRow(data, columns, sae, feature, start + at),
+    )}
     <tr class="space-below" aria-hidden="true"><td colspan=${width}></td></tr>
   </tbody>`;
 }

@@ -29,7 +29,8 @@ export function viewOf({ f = "", sort = "", cols }: ViewState): TableView {
 
 /** The address parameters of a view. */
 export function stateOf({ filter, order, columns }: TableView): ViewState {
-  return { f: filter, sort: orderText(order), cols: columns?.join(",") ?? "" };
+  // A comma alone is "no columns": empty values are left out of addresses.
+  return { f: filter, sort: orderText(order), cols: columns === null ? "" : columns.join(",") || "," };
 }
 
 /** Positions of the columns to show, in table order. */

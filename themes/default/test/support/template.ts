@@ -10,6 +10,21 @@ function isTemplate(value: unknown): value is Template {
   return typeof value === "object" && value !== null && "_$litType$" in value;
 }
 
+/** A use of lit's `repeat`, in the form that has items, their keys and how to show one. */
+interface Directive {
+  _$litDirective$: unknown;
+  values: readonly unknown[];
+}
+
+function isDirective(value: unknown): value is Directive {
+  return typeof value === "object" && value !== null && "_$litDirective$" in value;
+}
+
+function resultOf({ values }: Directive): unknown[] {
+  const [items, , show] = values as [Iterable<unknown>, unknown, (item: unknown, at: number) => unknown];
+  return [...items].map(show);
+}
+
 /** `text` as lit puts it into a text node or an attribute. */
 export function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
@@ -19,6 +34,7 @@ export function escaped(text: string): string {
 export function printed(content: unknown): string {
   if (content === nothing || content === null || content === undefined) return "";
   if (Array.isArray(content)) return content.map(printed).join("");
+  if (isDirective(content)) return printed(resultOf(content));
   if (!isTemplate(content)) return escaped(String(content));
   const { strings, values } = content;
   return values.reduce<string>((html, value, at) => addValue(html, value) + (strings[at + 1] ?? ""), strings[0] ?? "");
