@@ -12,7 +12,9 @@ def build(
     config: Annotated[
         Path | None,
         typer.Argument(
-            help="Config file, or the folder it lies in. Default: site_config.yaml.", show_default=False
+            metavar="CONFIG",
+            help="Config file, or the folder it lies in. Default: site_config.yaml.",
+            show_default=False,
         ),
     ] = None,
     dry_run: Annotated[

@@ -13,6 +13,7 @@ def check(
     folder: Annotated[
         Path | None,
         typer.Argument(
+            metavar="DATASET|SITE",
             help="Dataset folder, site folder, or a config (checks both). Default: site_config.yaml.",
             show_default=False,
         ),

@@ -9,7 +9,9 @@ from atlas.cli.console import print_result, say
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder to write to; made where it is missing.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder to write to; made where it is missing.")
+    ] = Path(),
 ) -> None:
     """Write a commented site_config.yaml, with a small model and SAE beside it that it builds from.
 

@@ -14,7 +14,7 @@ def render(
         typer.Argument(
             help="Config file, or a dataset folder. Default: site_config.yaml.",
             show_default=False,
-            metavar="[CONFIG|DATA]",
+            metavar="CONFIG|DATASET",
         ),
     ] = None,
     site: Annotated[

@@ -13,6 +13,7 @@ def serve(
     site: Annotated[
         Path | None,
         typer.Argument(
+            metavar="SITE",
             help="Site folder, or the config that wrote it. Default: as site_config.yaml says.",
             show_default=False,
         ),

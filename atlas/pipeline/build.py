@@ -185,6 +185,9 @@ def build(
     ran: list[str] = []
     with _claimed(job.data):
         refuse_early(job)
+        if (job.data / MANIFEST_NAME).exists():
+            # Whatever stage a killed build died in: the pass, which cleans up as well, may be skipped now.
+            job.store.sweep()
         for stage in STAGES:
             if not force_fresh and stage.current(job):
                 job.progress.skip(stage.title, "nothing changed")

@@ -83,7 +83,7 @@ def histogram(column: ColumnInfo, value: Any, shown_from: float) -> HistogramPan
         bars=tuple(Bars(css, "".join(paths)) for css, paths in drawn.items()),
         ticks=(decimal(axis.at(0), 3), decimal(axis.at(0.5), 3), decimal(axis.at(1), 3)),
         caption=(
-            f"{integer(total)} {counted} from {decimal(bins[0][0], 3)} to {decimal(bins[-1][1], 3)},"
+            f"{integer(total)} {counted} in bins from {decimal(bins[0][0], 3)} to {decimal(bins[-1][1], 3)},"
             f" {scale} scale{marked}."
         ),
         count_label=counted,

@@ -229,6 +229,24 @@ class TestKill:
         assert different(project.result(), second) == []
         assert sorted(path.name for path in (project.folder / "build").iterdir()) == ["data", "site"]
 
+    def test_what_a_killed_build_left_is_gone_even_where_the_pass_is_skipped(
+        self, first: Project, tmp_path: Path
+    ) -> None:
+        project = copied(first, tmp_path / "work")
+        project.text = TEXT
+        name = ".atlas-0123456789abcdef.tmp"
+        left = [project.data / name, project.data / ".partial" / "0123456789abcdef" / name]
+        left[1].parent.mkdir(parents=True)
+        for path in left:
+            path.write_bytes(b"half a table")
+        mine = project.data / ".mine.tmp"
+        mine.write_text("not ours")
+        assert project.build() == 0
+        assert [path for path in left if path.exists()] == []
+        assert mine.read_text() == "not ours"
+        mine.unlink()
+        assert different(project.result(), first.result()) == []
+
     def test_after_a_random_time_of_a_first_build(self, model: Path, tmp_path: Path, first: Project) -> None:
         project = Project(tmp_path / "work", model)
         moments = random.Random(5)  # noqa: S311 - seeded test data

@@ -64,7 +64,7 @@ def test_even_bins_are_bars_in_proportion():
     assert strokes(panel) == {0: 64, 2: 32, 3: 16}
     assert panel.width == 4 * 8
     assert panel.ticks == ("0", "1.00", "2.00")
-    assert panel.caption == "7 firings from 0 to 2.00, linear scale."
+    assert panel.caption == "7 firings in bins from 0 to 2.00, linear scale."
     assert [(row.lower, row.number) for row in panel.rows] == [("0", "4"), ("1.00", "2"), ("1.50", "1")]
 
 
