@@ -14,6 +14,9 @@ import pyarrow as pa
 SCHEMA_VERSION = 1
 """Raised with every change a reader of older datasets would trip over."""
 
+DENSE = 0.1
+"""A feature that fires on a larger share of tokens is called dense: in the report card and on its page."""
+
 UNITS = {
     "tokens": "counted tokens",
     "contexts": "packed sequences",

@@ -26,6 +26,7 @@ from atlas.render.views import (
     Link,
     NumberView,
 )
+from atlas.schema import DENSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
     from atlas.render.cards import CardPlans
     from atlas.render.windows import Vocabulary, Window
-
-DENSE = 0.1
-"""A feature that fires on a larger share of tokens is called dense."""
 
 _RARE = 0.5
 _TITLE_TOKENS = 3

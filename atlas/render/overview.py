@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from atlas.render.contexts import HomePage, MapPage, MissingPage, SearchPage
-from atlas.render.features import DENSE, Explanations
 from atlas.render.frames import Frames, feature_path, model_phrase
 from atlas.render.numbers import integer
 from atlas.render.strips import shown
@@ -22,10 +21,12 @@ from atlas.render.views import (
     SaeLink,
     SaeSection,
 )
+from atlas.schema import DENSE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from atlas.render.features import Explanations
     from atlas.render.payloads import MapShard
 
 FINDS = 6

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pyarrow as pa
 
-from atlas.schema import REPORT
+from atlas.schema import DENSE, REPORT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlas.stats.base import State, Totals
 
-DENSE = 0.1
-"""A feature of higher density counts as dense."""
 
 _SCALARS = ("n_tokens", "error", "norm", "cosine")
 
