@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from atlas import errors, plugins, schema
 from atlas.config import SiteConfig
+from atlas.schema import counted, derived
 
 if TYPE_CHECKING:
     import click
@@ -208,15 +209,15 @@ def tables_page() -> str:
 
 
 def _described_tables() -> dict[str, str]:
-    """The string that follows each table's definition in `atlas/schema.py`, by table name."""
+    """The string that follows each table's definition in `atlas/schema/`, by table name."""
     import ast
 
-    body = ast.parse(inspect.getsource(schema)).body
     found: dict[str, str] = {}
-    for before, after in itertools.pairwise(body):
-        named = isinstance(before, ast.Assign) and isinstance(before.targets[0], ast.Name)
-        if named and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[typing.cast("Any", before).targets[0].id.lower()] = str(after.value.value)
+    for module in (counted, derived):
+        for before, after in itertools.pairwise(ast.parse(inspect.getsource(module)).body):
+            named = isinstance(before, ast.Assign) and isinstance(before.targets[0], ast.Name)
+            if named and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                found[typing.cast("Any", before).targets[0].id.lower()] = str(after.value.value)
     return found
 
 

@@ -104,7 +104,7 @@ def test_nothing_takes_names_from_the_package_root():
 
 
 PLANTED = {
-    "schema.py": "import torch",
+    "schema/__init__.py": "import torch",
     "config.py": "from atlas.stream import run",
     "stats/base.py": "def f():\n    import jinja2\n    import transformers",
     "utils.py": "X = 1",
