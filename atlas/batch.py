@@ -35,6 +35,8 @@ class ActivationBatch:
     """[n_contexts, context_size] True for the tokens left by the mask (the denominator)."""
     document_idx: NDArray[np.int32]
     """[n_contexts, context_size] the document each token belongs to; padding is -1."""
+    source_idx: NDArray[np.int16]
+    """[n_contexts, context_size] the source of each token's document (`Totals.sources`); padding is -1."""
     context_idx: NDArray[np.int64]
     """[n_contexts] number of each context in the corpus order, independent of batches and workers."""
 

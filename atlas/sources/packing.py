@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 PADDING = -1
 """Stands in `token_ids` and `document_idx` where the last context has no token."""
+
+OWN_SOURCES = 31
+"""Sources told apart: the first so many of the corpus."""
+OTHER_SOURCES = "other"
+"""Name of all further ones together, which count as one."""
 
 _AHEAD_CHARACTERS = 1 << 20
 _AHEAD_DOCUMENTS = 256
@@ -37,6 +42,8 @@ class PackedContext:
     """Document of each token; an inserted BOS or separator belongs to the document after it."""
     document_offset: NDArray[np.int32]
     """Number of each token within its document, from 0; -1 for an inserted BOS or separator."""
+    source_idx: NDArray[np.int16]
+    """Source of each token's document: index into `Packing.sources`."""
 
     @property
     def n_tokens(self) -> int:
@@ -50,6 +57,8 @@ class SeenDocument:
 
     name: str
     """As the corpus calls it; untrusted text."""
+    source: str
+    """Part of the corpus it is from; untrusted text."""
     n_tokens: int = 0
     """Its own tokens packed so far (an inserted BOS or separator is not counted)."""
 
@@ -74,11 +83,14 @@ class _Draft:
         self.document_idx.extend([document_idx] * len(token_ids))
         self.offset.extend(range(offset, offset + len(token_ids)))
 
-    def seal(self, context_idx: int, context_size: int) -> PackedContext:
-        """The finished context, padded to `context_size`."""
+    def seal(self, context_idx: int, context_size: int, source_of: Sequence[int]) -> PackedContext:
+        """The finished context, padded to `context_size`; `source_of` [n_documents] their sources."""
         missing = [PADDING] * (context_size - len(self.token_ids))
         arrays = (self.token_ids, self.document_idx, self.offset)
-        return PackedContext(context_idx, *(np.array(a + missing, dtype=np.int32) for a in arrays))
+        token_ids, document_idx, offset = (np.array(a + missing, dtype=np.int32) for a in arrays)
+        sources = [source_of[document] for document in self.document_idx]
+        source_idx = np.array(sources + missing, dtype=np.int16)
+        return PackedContext(context_idx, token_ids, document_idx, offset, source_idx)
 
 
 class Packing:
@@ -98,6 +110,9 @@ class Packing:
     """Documents packed so far, in corpus order; complete when the iterator is exhausted."""
     n_tokens: int
     """Tokens packed so far, BOS and separators included."""
+    sources: list[str]
+    """Names of the sources packed so far, in the order in which they came; after the first `OWN_SOURCES` one
+    more, `OTHER_SOURCES`, for the rest."""
 
     def __init__(
         self,
@@ -111,6 +126,9 @@ class Packing:
     ) -> None:
         self.documents = []
         self.n_tokens = 0
+        self.sources = []
+        self._numbers: dict[str, int] = {}
+        self._source_of = array("h")
         self._size = context_size
         self._bos = bos_token_id
         self._separator = separator_id
@@ -123,14 +141,14 @@ class Packing:
     def __next__(self) -> PackedContext:
         return next(self._contexts)
 
-    def _pack(self, documents: Iterator[tuple[str, Iterator[list[int]]]]) -> Iterator[PackedContext]:
+    def _pack(self, documents: Iterator[tuple[Document, Iterator[list[int]]]]) -> Iterator[PackedContext]:
         draft = _Draft()
         context_idx = 0
-        for name, segments in documents:
+        for document, segments in documents:
             offset = 0
             for segment in filter(None, segments):
                 if offset == 0:
-                    self.documents.append(SeenDocument(name))
+                    self._begin(document)
                 start = 0
                 while start < len(segment):
                     taken = self._fill(draft, segment, start, offset)
@@ -151,6 +169,17 @@ class Packing:
                 fix="check the paths, the text column and that the files are not empty",
             )
 
+    def _begin(self, document: Document) -> None:
+        """Remember a document, and its source under a number."""
+        self.documents.append(SeenDocument(document.name, document.source))
+        if document.source not in self._numbers and len(self._numbers) < OWN_SOURCES:
+            self._numbers[document.source] = len(self._numbers)
+            self.sources.append(document.source)
+        number = self._numbers.get(document.source, OWN_SOURCES)
+        if number == len(self.sources):
+            self.sources.append(OTHER_SOURCES)
+        self._source_of.append(number)
+
     def _fill(self, draft: _Draft, segment: list[int], start: int, offset: int) -> int:
         """Put as much of `segment[start:]` into `draft` as fits; the number of tokens taken (may be 0)."""
         document_idx = len(self.documents) - 1
@@ -165,7 +194,7 @@ class Packing:
 
     def _finish(self, draft: _Draft, context_idx: int) -> PackedContext:
         self.n_tokens += len(draft.token_ids)
-        return draft.seal(context_idx, self._size)
+        return draft.seal(context_idx, self._size, self._source_of)
 
 
 def pack(
@@ -216,16 +245,16 @@ def _separator_id(tokens: TokenBytes, separator: str | None) -> int | None:
     return next(spelt, None)
 
 
-def _tokenised(corpus: Corpus, tokens: TokenBytes) -> Iterator[tuple[str, Iterator[list[int]]]]:
-    """(name, segments of token ids) of every document, encoded a bounded number of documents ahead."""
+def _tokenised(corpus: Corpus, tokens: TokenBytes) -> Iterator[tuple[Document, Iterator[list[int]]]]:
+    """(document, segments of token ids) of every document, encoded a bounded number of documents ahead."""
     for batch in _batches(corpus.documents()):
         if len(batch) == 1:
-            yield _segments(batch[0], tokens)
+            yield batch[0], _segments(batch[0], tokens)
             continue
         encoded = iter(tokens.encode_batch([d.text for d in batch if d.token_ids is None]))
         for document in batch:
             ready = document.token_ids is None
-            yield (document.name, iter([next(encoded)])) if ready else _segments(document, tokens)
+            yield document, iter([next(encoded)]) if ready else _segments(document, tokens)
 
 
 def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
@@ -242,9 +271,9 @@ def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def _segments(document: Document, tokens: TokenBytes) -> tuple[str, Iterator[list[int]]]:
+def _segments(document: Document, tokens: TokenBytes) -> Iterator[list[int]]:
     if document.token_ids is None:
-        return document.name, tokens.encode_lazily(document.text)
+        return tokens.encode_lazily(document.text)
     ids = list(document.token_ids)
     wrong = next((idx for idx in ids if not 0 <= idx < tokens.vocabulary_size), None)
     if wrong is not None:
@@ -253,4 +282,4 @@ def _segments(document: Document, tokens: TokenBytes) -> tuple[str, Iterator[lis
             where=f"corpus, document {document.name!r}",
             fix="the corpus was tokenised for another model: use its text, or that model",
         )
-    return document.name, chain([ids])
+    return iter([ids])

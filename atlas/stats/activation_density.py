@@ -34,7 +34,7 @@ def wilson(successes: NDArray[np.int64], trials: int) -> tuple[NDArray[np.float6
 
 
 class ActivationDensity(Statistic):
-    """Firing tokens and contexts (exact), density with its 95 % interval."""
+    """Firing tokens and contexts (exact), both densities with their 95 % intervals."""
 
     name: ClassVar[str] = "activation_density"
     columns: ClassVar[tuple[pa.Field, ...]] = (
@@ -74,6 +74,29 @@ class ActivationDensity(Statistic):
             kind="scalar",
             unit="contexts",
         ),
+        column(
+            "context_density",
+            pa.float64(),
+            doc="Share of the packed sequences with a counted token in which the feature fires"
+            " (firing_contexts / those).",
+            kind="scalar",
+            unit="fraction",
+        ),
+        column(
+            "context_density_lower",
+            pa.float64(),
+            doc="Lower end of the 95 % Wilson interval of context_density. Tokens of one sequence depend on"
+            " each other, sequences hardly: of the two intervals this is the honest one.",
+            kind="scalar",
+            unit="fraction",
+        ),
+        column(
+            "context_density_upper",
+            pa.float64(),
+            doc="Upper end of the 95 % Wilson interval of context_density.",
+            kind="scalar",
+            unit="fraction",
+        ),
     )
 
     def __init__(self, shape: PassShape) -> None:
@@ -102,12 +125,16 @@ class ActivationDensity(Statistic):
         self._contexts = state["contexts"].astype(np.int64)
 
     def finish(self, totals: Totals) -> dict[str, pa.Array]:
-        """The counts, and the density they give; density 0 where no token was counted."""
+        """The counts, and the densities they give; 0 where no token was counted."""
         lower, upper = wilson(self._tokens, totals.n_tokens)
+        context_lower, context_upper = wilson(self._contexts, totals.n_contexts)
         return {
             "activation_density": pa.array(self._tokens / max(totals.n_tokens, 1), pa.float64()),
             "density_lower": pa.array(lower, pa.float64()),
             "density_upper": pa.array(upper, pa.float64()),
             "firing_tokens": pa.array(self._tokens, pa.int64()),
             "firing_contexts": pa.array(self._contexts, pa.int64()),
+            "context_density": pa.array(self._contexts / max(totals.n_contexts, 1), pa.float64()),
+            "context_density_lower": pa.array(context_lower, pa.float64()),
+            "context_density_upper": pa.array(context_upper, pa.float64()),
         }

@@ -11,6 +11,8 @@ import pyarrow as pa
 from atlas.schema import HISTOGRAM, column
 from atlas.stats.base import PassShape, State, Statistic, Totals
 from atlas.stats.bits import BIN_MANTISSA, bin_edges, bins_of
+from atlas.stats.counts import CountTable
+from atlas.stats.histograms import histogram_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,11 +20,18 @@ if TYPE_CHECKING:
     from atlas.batch import ActivationBatch
 
 _OCTAVE = 1 << BIN_MANTISSA
-_INT32 = np.iinfo(np.int32).max
+
+
+def _quantile_doc(share: str) -> str:
+    return (
+        f"Activation that {share} of the firing tokens stay below, exact to the width of a bin of the"
+        " histogram (at most 12.5 %): it lies in the first bin up to which more than that share of them is"
+        " counted, as deep as their even spread in the bin would have it. None if it never fired."
+    )
 
 
 class ActivationHistogram(Statistic):
-    """Counts per bin of strength (8 bins an octave), median and 99th percentile to bin width.
+    """Counts per bin of strength (8 bins an octave), and three quantiles, exact to bin width.
 
     The counts are a table features x bins over the octaves in use, which grows as the data need.
     """
@@ -40,17 +49,23 @@ class ActivationHistogram(Statistic):
         column(
             "activation_median",
             pa.float32(),
-            doc="Median activation over the tokens on which the feature fires, read off the histogram"
-            " (at most one bin off: 12.5 %).",
+            doc=_quantile_doc("half"),
             kind="scalar",
             unit="activation",
             label="median activation",
         ),
         column(
+            "activation_p90",
+            pa.float32(),
+            doc=_quantile_doc("90 %"),
+            kind="scalar",
+            unit="activation",
+            label="90th percentile",
+        ),
+        column(
             "activation_p99",
             pa.float32(),
-            doc="Activation that 99 % of the firing tokens stay below, read off the histogram (at most one"
-            " bin off: 12.5 %).",
+            doc=_quantile_doc("99 %"),
             kind="scalar",
             unit="activation",
             label="99th percentile",
@@ -60,76 +75,56 @@ class ActivationHistogram(Statistic):
     def __init__(self, shape: PassShape) -> None:
         super().__init__(shape)
         self._first = 0
-        self._counts: NDArray[np.signedinteger] = np.zeros((shape.n_features, 0), dtype=np.int32)
-        self._n_events = 0
+        self._table = CountTable(shape.n_features, 0)
 
     def update(self, batch: ActivationBatch) -> None:
         """Count every event in its bin."""
         if not batch.n_events:
             return
         bins = bins_of(batch.activation, BIN_MANTISSA)
-        self._grow(int(bins.min()), int(bins.max()) + 1, batch.n_events)
-        cells = batch.feature_idx.astype(np.int64) * self._counts.shape[1] + (bins - self._first)
-        # The addends' type must be the table's: otherwise add.at is many times slower.
-        np.add.at(self._counts.reshape(-1), cells, np.ones(cells.size, self._counts.dtype))
+        self._cover(int(bins.min()), int(bins.max()) + 1)
+        self._table.add(batch.feature_idx, bins - self._first)
 
     def merge(self, other: Self) -> None:
         """Add the counts."""
-        width = other._counts.shape[1]
-        if not width:
-            return
-        self._grow(other._first, other._first + width, other._n_events)
-        start = other._first - self._first
-        self._counts[:, start : start + width] += other._counts.astype(self._counts.dtype)
+        width = other._table.counts.shape[1]
+        if width:
+            self._cover(other._first, other._first + width)
+            self._table.merge(other._table, other._first - self._first)
 
     def state(self) -> State:
-        """The table of counts, [n_features, bins], the number of its first bin, and the number of events."""
-        return {
-            "counts": self._counts,
-            "first": np.array([self._first], dtype=np.int64),
-            "n_events": np.array([self._n_events], dtype=np.int64),
-        }
+        """The table of counts, [n_features, bins], and the number of its first bin."""
+        return self._table.state("counts") | {"first": np.array([self._first], dtype=np.int64)}
 
     def load(self, state: State) -> None:
         """Replace the table."""
         self._first = int(state["first"][0])
-        self._n_events = int(state["n_events"][0])
-        dtype = np.int64 if self._n_events > _INT32 else np.int32
-        self._counts = state["counts"].astype(dtype)
+        self._table.load(state, "counts")
 
     def finish(self, totals: Totals) -> dict[str, pa.Array]:
-        """The bins that hold something, lowest first, and two quantiles; null if it never fired."""
+        """The bins that hold something, lowest first, and the quantiles; null if it never fired."""
         del totals
-        features, places = np.nonzero(self._counts)
-        counts = self._counts[features, places].astype(np.int64)
-        lower, upper = bin_edges(places + self._first, BIN_MANTISSA)
+        counts = self._table.counts
+        lower, upper = bin_edges(self._first + np.arange(counts.shape[1]), BIN_MANTISSA)
+        features, places = np.nonzero(counts)
         lengths = np.bincount(features, minlength=self.shape.n_features)
-        bins = _Bins(lengths, counts, lower, upper)
-        columns = pa.StructArray.from_arrays(
-            [pa.array(lower), pa.array(upper), pa.array(counts)], fields=list(HISTOGRAM.value_type)
-        )
-        ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        occupied = counts[features, places].astype(np.int64)
+        bins = _Bins(lengths, occupied, lower[places], upper[places])
         return {
-            "activation_histogram": pa.ListArray.from_arrays(pa.array(ends), columns, type=HISTOGRAM),
+            "activation_histogram": histogram_column(counts, lower, upper),
             "activation_median": bins.quantile(50),
+            "activation_p90": bins.quantile(90),
             "activation_p99": bins.quantile(99),
         }
 
-    def _grow(self, first: int, stop: int, n_events: int) -> None:
-        """Make room for the bins first <= bin < stop and for `n_events` more events."""
-        self._n_events += n_events
-        if self._n_events > _INT32 and self._counts.dtype == np.int32:
-            self._counts = self._counts.astype(np.int64)
-        width = self._counts.shape[1]
-        if width and self._first <= first and stop <= self._first + width:
-            return
-        low = first // _OCTAVE * _OCTAVE
-        high = -(-stop // _OCTAVE) * _OCTAVE
-        if width:
-            low, high = min(low, self._first), max(high, self._first + width)
-        counts = np.zeros((self.shape.n_features, high - low), dtype=self._counts.dtype)
-        counts[:, self._first - low : self._first - low + width] = self._counts if width else 0
-        self._first, self._counts = low, counts
+    def _cover(self, first: int, stop: int) -> None:
+        """Let the table have the bins first <= bin < stop: whole octaves."""
+        low, high = first // _OCTAVE * _OCTAVE, -(-stop // _OCTAVE) * _OCTAVE
+        width = self._table.counts.shape[1]
+        if not width:
+            self._first = low
+        self._table.widen(self._first - low, high - self._first - width)
+        self._first = min(self._first, low)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ _MIN_FOR_KURTOSIS = 4
 
 
 class ActivationMoments(Statistic):
-    """Maximum, mean, standard deviation, skew and kurtosis of the activations above 0."""
+    """Maximum, mean, standard deviation and variance, skew and kurtosis of the activations above 0."""
 
     name: ClassVar[str] = "activation_moments"
     columns: ClassVar[tuple[pa.Field, ...]] = (
@@ -50,6 +50,13 @@ class ActivationMoments(Statistic):
             doc="Standard deviation (division by n) over the counted tokens on which the feature fires.",
             kind="scalar",
             unit="activation",
+        ),
+        column(
+            "variance_activation",
+            pa.float64(),
+            doc="Variance (division by n) over the counted tokens on which the feature fires: the square of"
+            " std_activation.",
+            kind="hidden",
         ),
         column(
             "activation_skew",
@@ -129,6 +136,7 @@ class ActivationMoments(Statistic):
             "max_activation": pa.array(self._max, pa.float32()),
             "mean_activation": _where(alive, mean),
             "std_activation": _where(alive, std),
+            "variance_activation": pa.array(variance, pa.float64(), mask=~alive),
             "activation_skew": _where(shaped & (self._count >= _MIN_FOR_SKEW), skew),
             "activation_kurtosis": _where(shaped & (self._count >= _MIN_FOR_KURTOSIS), kurtosis),
         }

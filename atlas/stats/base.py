@@ -42,6 +42,10 @@ class PassShape:
     """Tokens shown before an example's own token, at most."""
     window_after: int
     """Tokens shown after it, at most."""
+    sample_tokens: int
+    """Tokens of the contexts on which all that fires is kept, to see features together; about so many."""
+    counter_examples: int
+    """Counter-examples of each kind kept per feature."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Totals:
     """Counted tokens (left by the mask)."""
     n_contexts: int
     """Packed sequences with at least one counted token."""
+    sources: tuple[str, ...] = ()
+    """Names of the corpus's sources: source number i of a batch is called so (untrusted)."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Selection:
     """Corpus positions a statistic wants shown, with the activations around them. All arrays [n]."""
 
     group: str
-    """'top', 'interval' or 'random' (see `atlas.schema.EXAMPLES`)."""
+    """'top', 'interval', 'random', 'same_token' or 'near_miss' (see `atlas.schema.EXAMPLES`)."""
     feature_idx: NDArray[np.int32]
     """The feature shown."""
     interval: NDArray[np.int8]
@@ -71,7 +77,7 @@ class Selection:
     rank: NDArray[np.int16]
     """Order within group and interval, from 0."""
     activation: NDArray[np.float32]
-    """Activation at `position`."""
+    """Activation at `position`; 0 in the groups where the feature is silent."""
     context_idx: NDArray[np.int64]
     """Number of the context in corpus order."""
     position: NDArray[np.int32]
@@ -118,10 +124,11 @@ class Statistic(ABC):
         del totals
         return {}
 
-    def selections(self, start: int, stop: int) -> list[Selection]:
+    def selections(self, start: int, stop: int, features: pa.Table) -> list[Selection]:
         """Examples to show of the features start <= feature_idx < stop; most statistics have none.
 
-        Asked range by range, so that the windows of all features are never in memory at once.
+        `features` [stop - start] are the finished rows of these features, with the columns of all
+        statistics. Asked range by range, so that the windows of all are never in memory at once.
         """
-        del start, stop
+        del start, stop, features
         return []

@@ -22,6 +22,7 @@ from atlas.stats.pool import CandidatePool, Candidates, selection
 from atlas.stats.ragged import ranks
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from atlas.batch import ActivationBatch
@@ -52,7 +53,11 @@ class IntervalExamples(Statistic):
         self._settled_top = np.zeros(shape.n_features, dtype=np.int32)
         share = ceil(shape.interval_count / _INTERVALS_PER_STRATUM)
         self._pool = CandidatePool(
-            shape, shape.interval_examples * share, self._slot_of, slots_per_feature=self._slots
+            shape,
+            shape.interval_examples * share,
+            self._slot_of,
+            slots_per_feature=self._slots,
+            distinct=True,
         )
 
     def update(self, batch: ActivationBatch) -> None:
@@ -85,8 +90,9 @@ class IntervalExamples(Statistic):
         self._max = state["max"].astype(np.float32)
         self._pool.load(state)
 
-    def selections(self, start: int, stop: int) -> list[Selection]:
+    def selections(self, start: int, stop: int, features: pa.Table) -> list[Selection]:
         """The chosen firings of some features, by interval, weakest interval first."""
+        del features
         kept = self._pool.between(start, stop)
         edges = self._edges(start, stop)
         own = edges[kept.feature_idx - start]

@@ -1,9 +1,13 @@
 """The candidate pool behind every kind of example: the best few events of each slot.
 
-A slot is a feature, or a feature at one strength. A pool keeps, per slot, the `capacity` contexts
-with the highest priority, each with its best event. Both rules look at single contexts, which no
-two batches share, so pools merge exactly: the pool of a union is found in the pools of its parts.
-Ties are broken by (context_idx, position), lowest first.
+A slot is a feature, or a feature at one strength. Events of a slot that are alike (of one context, or
+of one text) count once, as the best of them; a pool keeps the `capacity` best of those. Better is:
+of higher priority, then of lower (context_idx, position).
+
+So pools merge exactly: the pool of a union is found in the pools of its parts. An event is left out of
+a pool because a better one is alike, or because `capacity` better ones are not alike. What comes later
+can only put still better ones in their place, so the event stays out, whatever the order; for the same
+reason the priority of the last place only rises, and what is below it need not be looked at.
 
 The feature's other activations around an event are copied when it is admitted, so the corpus is
 read once. They are stored sparsely: most windows hold one to three of them.
@@ -19,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atlas.stats.base import PassShape, Selection, State
-from atlas.stats.ragged import Indices, offsets, order_by, ranges, ranks
+from atlas.stats.hashing import mix
+from atlas.stats.ragged import Indices, offsets, ranges, ranks
 
 if TYPE_CHECKING:
     from atlas.batch import ActivationBatch
@@ -29,6 +34,7 @@ SlotOf = Callable[[NDArray[np.int32], NDArray[np.float32]], NDArray[np.int64]]
 """(feature_idx, activation) of events → their slots; may change as long as slots only ever join."""
 
 _MIN_PENDING = 1 << 14
+_KEY_BITS = 64
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class Candidates:
     """Position in that context, from 0."""
     activation: NDArray[np.float32]
     """The activation there."""
+    alike: Hashes
+    """Equal for events of which one is enough: the number of their context, or the key of their text."""
     near_count: NDArray[np.int32]
     """How many entries of the last two arrays are this event's: its window, itself included."""
     near_position: NDArray[np.int32]
@@ -65,6 +73,7 @@ class Candidates:
             self.context_idx[chosen],
             self.position[chosen],
             self.activation[chosen],
+            self.alike[chosen],
             counts,
             self.near_position[near],
             self.near_value[near],
@@ -85,17 +94,15 @@ def concat(parts: list[Candidates]) -> Candidates:
     )
 
 
-def gather(batch: ActivationBatch, events: Indices, priority: Hashes, shape: PassShape) -> Candidates:
+def gather(
+    batch: ActivationBatch, events: Indices, priority: Hashes, alike: Hashes, shape: PassShape
+) -> Candidates:
     """The events at the indices `events` (ascending) of `batch` with the activations around them."""
-    rows = batch.row[events].astype(np.int64)
     position = batch.position[events]
     tokens = batch.token_ids.size
     flat = batch.feature_idx.astype(np.int64) * tokens + batch.row
-    base = batch.feature_idx[events].astype(np.int64) * tokens
-    first = rows - np.minimum(position, shape.window_before)
-    last = rows + np.minimum(batch.context_size - 1 - position, shape.window_after)
-    lower = np.searchsorted(flat, base + first, side="left")
-    upper = np.searchsorted(flat, base + last, side="right")
+    base = batch.feature_idx[events].astype(np.int64) * tokens + batch.row[events]
+    lower, upper = around(flat, base, position, batch.context_size, shape)
     near = ranges(lower, upper - lower)
     return Candidates(
         batch.feature_idx[events],
@@ -103,10 +110,24 @@ def gather(batch: ActivationBatch, events: Indices, priority: Hashes, shape: Pas
         batch.event_context_idx[events],
         position,
         batch.activation[events],
+        alike,
         (upper - lower).astype(np.int32),
         batch.position[near],
         batch.activation[near],
     )
+
+
+def around(
+    firings: Indices, places: Indices, position: NDArray[np.integer], context_size: int, shape: PassShape
+) -> tuple[Indices, Indices]:
+    """(first, past the last) index of the `firings` within the window around each of `places`.
+
+    Both are numbered feature * tokens + token, the tokens of a context one after another; `firings`
+    are sorted; `position` is that of each place in its context, of `context_size` tokens.
+    """
+    first = places - np.minimum(position, shape.window_before)
+    last = places + np.minimum(context_size - 1 - position, shape.window_after)
+    return np.searchsorted(firings, first, side="left"), np.searchsorted(firings, last, side="right")
 
 
 def selection(group: str, kept: Candidates, rank: Indices, shape: PassShape) -> Selection:
@@ -127,10 +148,10 @@ def selection(group: str, kept: Candidates, rank: Indices, shape: PassShape) -> 
 
 
 class CandidatePool:
-    """The `capacity` contexts of highest priority in each slot.
+    """The `capacity` best events of each slot.
 
-    Slots are numbered feature by feature. With one slot per feature at most one event of each run
-    may be offered; with several, one context may offer several events of a slot.
+    Slots are numbered feature by feature. With `distinct`, of the offered events of a slot that are
+    alike the best one counts; without, the caller offers none that are alike.
     """
 
     def __init__(
@@ -140,10 +161,11 @@ class CandidatePool:
         slot_of: SlotOf,
         *,
         slots_per_feature: int = 1,
+        distinct: bool = False,
     ) -> None:
         self.shape = shape
         self.capacity = capacity
-        self._several = slots_per_feature > 1
+        self._distinct = distinct
         self.threshold: Hashes = np.zeros(shape.n_features * slots_per_feature, dtype=np.uint64)
         """[n_slots] an event of lower priority cannot be kept; as of the last `settle`."""
         self._slot_of = slot_of
@@ -155,11 +177,18 @@ class CandidatePool:
         """Whether events could still enter their slots."""
         return priority >= self.threshold[slots]
 
-    def offer(self, batch: ActivationBatch, events: NDArray[np.int64], priority: Hashes) -> None:
-        """Take in the events at the indices `events` (ascending) of `batch`, `priority` one each."""
+    def offer(
+        self, batch: ActivationBatch, events: Indices, priority: Hashes, alike: Hashes | None = None
+    ) -> None:
+        """Take in the events at the indices `events` (ascending) of `batch`, `priority` one each.
+
+        `alike` is as in `Candidates`, and the number of the context if left out.
+        """
         if not self.capacity or not events.size:
             return
-        self._queue(gather(batch, events, priority, self.shape))
+        if alike is None:
+            alike = batch.event_context_idx[events].astype(np.uint64)
+        self._queue(gather(batch, events, priority, alike, self.shape))
         if self._n_pending > max(_MIN_PENDING, len(self._kept)):
             self.settle()
 
@@ -198,9 +227,9 @@ class CandidatePool:
 
     def _choose(self, candidates: Candidates) -> None:
         slots = self._slot_of(candidates.feature_idx, candidates.activation)
-        order = _best_first(slots, candidates)
-        if self._several:
-            order = order[_first_of_context(slots[order], candidates.context_idx[order])]
+        order = best_first(slots, candidates.priority, candidates.context_idx, candidates.position)
+        if self._distinct:
+            order = order[_first_of_alike(slots[order], candidates.alike[order])]
         slots = slots[order]
         place = ranks(slots)
         kept = np.flatnonzero(place < self.capacity)
@@ -210,13 +239,18 @@ class CandidatePool:
         self.threshold[slots[last]] = candidates.priority[order[last]]
 
 
-def _best_first(slots: NDArray[np.int64], candidates: Candidates) -> Indices:
-    """Indices that sort by (slot, -priority, context_idx, position)."""
+def best_first(
+    slots: NDArray[np.integer],
+    priority: Hashes,
+    context_idx: NDArray[np.integer],
+    position: NDArray[np.integer],
+) -> Indices:
+    """Indices that sort items, all arrays [n], by (slot, -priority, context_idx, position)."""
     if not slots.size:
         return np.zeros(0, dtype=np.int64)
     # One sort of one key: the slot, then as much of the priority as fits. Ties are settled after.
     width = np.uint64(max(int(slots.max()).bit_length(), 1))
-    key = (slots.astype(np.uint64) << (np.uint64(64) - width)) | (~candidates.priority >> width)
+    key = (slots.astype(np.uint64) << (np.uint64(64) - width)) | (~priority >> width)
     order = np.argsort(key)
     key = key[order]
     tied = np.zeros(key.size, dtype=np.bool_)
@@ -225,17 +259,27 @@ def _best_first(slots: NDArray[np.int64], candidates: Candidates) -> Indices:
     places = np.flatnonzero(tied)
     if places.size:
         items = order[places]
-        ties = (candidates.position, candidates.context_idx, ~candidates.priority, slots)
+        ties = (position, context_idx, ~priority, slots)
         order[places] = items[np.lexsort(tuple(column[items] for column in ties))]
     return order
 
 
-def _first_of_context(slots: NDArray[np.int64], context_idx: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each item is the first one of its (slot, context); `slots` are sorted."""
-    first = np.ones(slots.size, dtype=np.bool_)
-    order = order_by(slots, context_idx)
-    again = (slots[order[1:]] == slots[order[:-1]]) & (context_idx[order[1:]] == context_idx[order[:-1]])
-    first[order[1:][again]] = False
+def _first_of_alike(slots: NDArray[np.int64], alike: Hashes) -> NDArray[np.bool_]:
+    """Whether each item is the first one of its (slot, alike)."""
+    first = np.zeros(slots.size, dtype=np.bool_)
+    if not slots.size:
+        return first
+    # Sorting one key without keeping the order of equal ones is several times faster than sorting two.
+    width = int(alike.max()).bit_length()
+    if int(slots.max()).bit_length() + width <= _KEY_BITS:
+        key = (slots.astype(np.uint64) << np.uint64(width)) | alike
+    else:
+        # `alike` is a hash then: two pairs share a key as rarely as two texts do.
+        key = mix(slots.astype(np.uint64)) ^ alike
+    order = np.argsort(key)
+    key = key[order]
+    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    first[np.minimum.reduceat(order, starts)] = True
     return first
 
 
@@ -246,6 +290,7 @@ def _from_state(state: State) -> Candidates:
         state["context_idx"].astype(np.int64),
         state["position"].astype(np.int32),
         state["activation"].astype(np.float32),
+        state["alike"].astype(np.uint64),
         state["near_count"].astype(np.int32),
         state["near_position"].astype(np.int32),
         state["near_value"].astype(np.float32),

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
 
-_KEY_BITS = 64
-_RADIX = 1 << 16
+_DIGIT = 16
 
 
 def ranges(starts: NDArray[np.integer], counts: NDArray[np.integer]) -> Indices:
@@ -33,27 +32,18 @@ def ranks(slots: NDArray[np.integer]) -> Indices:
     return np.arange(slots.size, dtype=np.int64) - np.repeat(starts, lengths)
 
 
-def order_by(major: NDArray[np.integer], minor: NDArray[np.integer]) -> Indices:
-    """Indices that sort by (major, minor), both not negative; equal ones in their present order."""
-    if not major.size:
-        return np.zeros(0, dtype=np.int64)
-    width = int(minor.max()).bit_length()
-    if int(major.max()).bit_length() + width < _KEY_BITS:
-        # One key is several times faster to sort than two.
-        return np.argsort((major.astype(np.int64) << width) | minor, kind="stable")
-    return np.lexsort((minor, major))
-
-
-def radix_order(keys: NDArray[np.int32]) -> Indices:
+def radix_order(keys: NDArray[np.integer]) -> Indices:
     """Indices that sort `keys` (not negative), equal ones in their present order.
 
-    numpy sorts 16-bit keys by radix, which is several times faster than any comparison.
+    numpy sorts 16-bit keys by radix, which is several times faster than any comparison: so 16 bits at a
+    time, from the lowest.
     """
-    if not keys.size or int(keys.max()) < _RADIX:
-        return np.argsort(keys.astype(np.uint16), kind="stable")
-    order = np.argsort((keys % _RADIX).astype(np.uint16), kind="stable")
-    high = (keys // _RADIX).astype(np.uint16)
-    return order[np.argsort(high[order], kind="stable")]
+    width = int(keys.max()).bit_length() if keys.size else 0
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    for shift in range(_DIGIT, width, _DIGIT):
+        digit = (keys >> shift).astype(np.uint16)
+        order = order[np.argsort(digit[order], kind="stable")]
+    return order
 
 
 def best_of_runs(values: NDArray[np.generic], lengths: NDArray[np.integer]) -> Indices:
@@ -64,3 +54,19 @@ def best_of_runs(values: NDArray[np.generic], lengths: NDArray[np.integer]) -> I
     largest = np.maximum.reduceat(values, starts)
     hits = np.flatnonzero(values == np.repeat(largest, lengths))
     return hits[np.searchsorted(hits, starts)]
+
+
+def chunks(sizes: NDArray[np.integer], limit: int) -> list[tuple[int, int]]:
+    """Consecutive items as (first, past the last), the `sizes` of each chunk at most `limit` together.
+
+    An item larger than that makes a chunk of its own.
+    """
+    ends = np.cumsum(sizes, dtype=np.int64)
+    found: list[tuple[int, int]] = []
+    start = 0
+    while start < ends.size:
+        before = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + limit, side="right")))
+        found.append((start, stop))
+        start = stop
+    return found

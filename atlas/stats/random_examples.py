@@ -12,6 +12,8 @@ from atlas.stats.pool import CandidatePool, selection
 from atlas.stats.ragged import best_of_runs, ranges, ranks
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from atlas.batch import ActivationBatch
 
 
@@ -54,7 +56,8 @@ class RandomExamples(Statistic):
         """Replace them."""
         self._pool.load(state)
 
-    def selections(self, start: int, stop: int) -> list[Selection]:
+    def selections(self, start: int, stop: int, features: pa.Table) -> list[Selection]:
         """The sample of some features, in the order of the draw: any first few of it are a sample too."""
+        del features
         kept = self._pool.between(start, stop)
         return [selection("random", kept, ranks(kept.feature_idx), self.shape)]

@@ -1,4 +1,4 @@
-"""The strongest firings of each feature, one per context."""
+"""The strongest firings of each feature, one per context and one per text."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ from atlas.stats.base import PassShape, Selection, State, Statistic
 from atlas.stats.bits import bits_of
 from atlas.stats.pool import CandidatePool, selection
 from atlas.stats.ragged import best_of_runs, ranges, ranks
+from atlas.stats.texts import text_keys
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from atlas.batch import ActivationBatch
 
 
 class TopExamples(Statistic):
     """The `top_examples` contexts in which a feature peaks highest, each at its peak.
 
-    Order and ties: (-activation, context_idx, position).
+    Of peaks on the same text (`atlas.stats.texts`) only the first counts: copies of one licence would
+    fill the list. Order and ties: (-activation, context_idx, position).
     """
 
     name: ClassVar[str] = "top_examples"
 
     def __init__(self, shape: PassShape) -> None:
         super().__init__(shape)
-        self._pool = CandidatePool(shape, shape.top_examples, lambda feature, _: feature.astype(np.int64))
+        self._pool = CandidatePool(
+            shape, shape.top_examples, lambda feature, _: feature.astype(np.int64), distinct=True
+        )
 
     def update(self, batch: ActivationBatch) -> None:
         """Offer the peak of every run that can still enter its feature's list."""
@@ -38,7 +44,9 @@ class TopExamples(Statistic):
         lengths = batch.run_lengths[runs]
         events = ranges(starts[runs], lengths)
         best = events[best_of_runs(batch.activation[events], lengths)]
-        self._pool.offer(batch, best, peaks[runs])
+        if best.size:
+            texts = text_keys(batch.token_ids, batch.document_idx).reshape(-1)
+            self._pool.offer(batch, best, peaks[runs], texts[batch.row[best]])
 
     def merge(self, other: Self) -> None:
         """Keep the strongest of both."""
@@ -52,7 +60,8 @@ class TopExamples(Statistic):
         """Replace them."""
         self._pool.load(state)
 
-    def selections(self, start: int, stop: int) -> list[Selection]:
+    def selections(self, start: int, stop: int, features: pa.Table) -> list[Selection]:
         """The kept firings of some features, strongest first."""
+        del features
         kept = self._pool.between(start, stop)
         return [selection("top", kept, ranks(kept.feature_idx), self.shape)]

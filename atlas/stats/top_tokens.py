@@ -1,92 +1,139 @@
-"""The tokens each feature fires on."""
+"""The tokens each feature fires on, and whether it is a feature of a single token."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
-from atlas.schema import TOKEN_LIST, column
-from atlas.stats.base import PassShape, State, Statistic, Totals
-from atlas.stats.pairs import LEVEL_BITS, PairTable, pairs_of
-from atlas.stats.ragged import ranks
+from atlas.schema import column
+from atlas.stats.counts import CountTable
+from atlas.stats.pairs import LEVELS, Pairs, context_levels, pairs_of
+from atlas.stats.token_lists import TokenListStatistic, token_columns
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from atlas.batch import ActivationBatch
+    from atlas.stats.base import PassShape, State, Totals
 
-SHOWN = 10
-"""Tokens per feature in the column."""
+SINGLE_SHARE = 0.9
+"""A feature is of a single token from this share of its firings on."""
+SINGLE_FIRINGS = 10
+"""Below so many firings nothing is said about that."""
+
+_SAMPLED = " Counted in the contexts that top_tokens counts (top_tokens_share)."
 
 
-class TopTokens(Statistic):
-    """The tokens that carry most of a feature's activation.
-
-    Ordered by summed activation (count x mean): by count alone, common tokens on which it barely
-    fires would come first; by mean alone, single accidents. Ties: lower token id first.
-    """
+class TopTokens(TokenListStatistic):
+    """The tokens each feature fires on, how evenly, and how reliably on the most frequent one."""
 
     name: ClassVar[str] = "top_tokens"
+    quarters: ClassVar[int] = 2
     columns: ClassVar[tuple[pa.Field, ...]] = (
-        column(
+        *token_columns(
             "top_tokens",
-            TOKEN_LIST,
-            doc="The tokens it fires on, by summed activation (count = firing tokens of that id, value ="
-            " mean activation over them).",
-            kind="token_list",
-            unit="activation",
+            "The tokens it fires on, by summed activation (count = firing tokens of that id, value = mean"
+            " activation over them).",
+            quarters,
         ),
         column(
-            "top_tokens_share",
-            pa.float64(),
-            doc="Share of all contexts that top_tokens counts: 1 (all of them) unless the feature fires on"
-            " more kinds of tokens than the table has room for (33,554,432 rows shared by all features, at"
-            " least 1,024 each); then 1/8, 1/64, … of them, drawn by a hash.",
-            kind="hidden",
+            "token_entropy",
+            pa.float32(),
+            doc="Entropy of the distribution of its firings over token ids: 0 if it fires on one token only;"
+            " none if it did not fire." + _SAMPLED,
+            kind="scalar",
+            unit="nats",
+        ),
+        column(
+            "top_token_share",
+            pa.float32(),
+            doc="Share of its firings that are on its most frequent token (of equally frequent ones the"
+            " lowest id); none if it did not fire." + _SAMPLED,
+            kind="scalar",
             unit="fraction",
+        ),
+        column(
+            "top_token_recall",
+            pa.float32(),
+            doc="Share of the counted tokens with the id of its most frequent token on which it fires; none"
+            " if it did not fire." + _SAMPLED,
+            kind="scalar",
+            unit="fraction",
+        ),
+        column(
+            "single_token",
+            pa.int8(),
+            doc=f"1 for a token feature (top_token_share is at least {SINGLE_SHARE}), 0 for a context feature"
+            f" (it is less); none below {SINGLE_FIRINGS} firings." + _SAMPLED,
+            kind="scalar",
+            label="single-token feature",
         ),
     )
 
     def __init__(self, shape: PassShape) -> None:
         super().__init__(shape)
-        self._table = PairTable(shape.n_features, shape.seed)
+        self.occurrences = CountTable(LEVELS, shape.vocabulary_size)
+        """[LEVELS, vocabulary_size] counted tokens by level of their context and by id."""
+
+    def tokens(self, batch: ActivationBatch) -> NDArray[np.int32]:
+        """The token of each place; events are on counted tokens only."""
+        return batch.token_ids
 
     def update(self, batch: ActivationBatch) -> None:
-        """Count the events per feature and token."""
-        self._table.add(batch)
+        """Count the events per feature and token, and how often each token occurs."""
+        super().update(batch)
+        context, position = np.nonzero(batch.counted)
+        level = context_levels(self.shape.seed, batch.context_idx)
+        self.occurrences.add(level[context], batch.token_ids[context, position])
 
-    def merge(self, other: Self) -> None:
+    def merge(self, other: Any) -> None:
         """Add the counts."""
-        self._table.merge(other._table)
+        super().merge(other)
+        self.occurrences.merge(other.occurrences)
 
     def state(self) -> State:
-        """The table of pairs."""
-        return self._table.state()
+        """The table of pairs, and the occurrences of each token by level of context."""
+        return super().state() | self.occurrences.state("occurrences")
 
     def load(self, state: State) -> None:
-        """Replace it."""
-        self._table.load(state)
+        """Replace both."""
+        super().load(state)
+        self.occurrences.load(state, "occurrences")
 
     def finish(self, totals: Totals) -> dict[str, pa.Array]:
-        """The first `SHOWN` tokens of every feature; an empty list if it never fired."""
+        """The list and what follows from the whole distribution."""
         del totals
-        pairs = pairs_of(self._table.settle())
-        # Pairs are sorted by token and lexsort is stable: ties stay in the order of the token ids.
-        order = np.lexsort((-pairs.activation, pairs.feature_idx))
-        order = order[ranks(pairs.feature_idx[order]) < SHOWN]
-        count = pairs.count[order]
-        tokens = pa.StructArray.from_arrays(
-            [
-                pa.array(pairs.token_id[order], pa.int32()),
-                pa.array(count, pa.int64()),
-                pa.array((pairs.activation[order] / count).astype(np.float32)),
-            ],
-            fields=list(TOKEN_LIST.value_type),
-        )
-        lengths = np.bincount(pairs.feature_idx[order], minlength=self.shape.n_features)
-        ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-        share = np.ldexp(1.0, -LEVEL_BITS * self._table.level.astype(np.int32))
+        pairs = pairs_of(self._table.rows())
+        return self._lists(pairs) | self._shape_of(pairs)
+
+    def _shape_of(self, pairs: Pairs) -> dict[str, pa.Array]:
+        """How a feature's firings are spread over tokens."""
+        n_features = self.shape.n_features
+        firings = np.zeros(n_features, dtype=np.int64)
+        np.add.at(firings, pairs.feature_idx, pairs.count)
+        fired = firings > 0
+        most, token_id = np.zeros(n_features, dtype=np.int64), np.zeros(n_features, dtype=np.int64)
+        # Sorted by token within a feature, and lexsort is stable: the lowest id of the most frequent ones.
+        order = np.lexsort((-pairs.count, pairs.feature_idx))
+        first = order[np.flatnonzero(np.diff(pairs.feature_idx[order], prepend=-1))]
+        most[fired], token_id[fired] = pairs.count[first], pairs.token_id[first]
+        from_level = self.occurrences.counts[::-1].cumsum(axis=0, dtype=np.int64)[::-1]
+        occurrences = from_level[self._table.level, token_id]
+        share = most / np.maximum(firings, 1)
+        recall = most / np.maximum(occurrences, 1)
+        known = firings >= SINGLE_FIRINGS
         return {
-            "top_tokens": pa.ListArray.from_arrays(pa.array(ends), tokens, type=TOKEN_LIST),
-            "top_tokens_share": pa.array(share, pa.float64()),
+            "token_entropy": pa.array(_entropy(pairs, firings), pa.float32(), mask=~fired),
+            "top_token_share": pa.array(share.astype(np.float32), pa.float32(), mask=~fired),
+            "top_token_recall": pa.array(recall.astype(np.float32), pa.float32(), mask=~fired),
+            "single_token": pa.array((share >= SINGLE_SHARE).astype(np.int8), pa.int8(), mask=~known),
         }
+
+
+def _entropy(pairs: Pairs, firings: NDArray[np.int64]) -> NDArray[np.float32]:
+    """[n_features] -sum p ln p over the tokens of each feature, 0 without any."""
+    share = pairs.count / firings[pairs.feature_idx]
+    terms = np.bincount(pairs.feature_idx, -share * np.log(share), minlength=firings.size)
+    return np.maximum(terms, 0).astype(np.float32)

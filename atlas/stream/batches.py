@@ -59,6 +59,8 @@ class ContextBatch:
     """[n_contexts, context_size]; padding is -1."""
     document_idx: NDArray[np.int32]
     """[n_contexts, context_size]; padding is -1."""
+    source_idx: NDArray[np.int16]
+    """[n_contexts, context_size]; padding is -1."""
     context_idx: NDArray[np.int64]
     """[n_contexts] number of each context in the corpus."""
     counted: NDArray[np.bool_]
@@ -97,6 +99,7 @@ def in_batches(contexts: Iterable[PackedContext], size: int, mask: Mask) -> Iter
         yield ContextBatch(
             token_ids=token_ids,
             document_idx=np.stack([context.document_idx for context in chunk]),
+            source_idx=np.stack([context.source_idx for context in chunk]),
             context_idx=np.array([context.context_idx for context in chunk], dtype=np.int64),
             counted=mask.counted(token_ids),
         )

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
     from atlas.stats.base import PassShape, Selection
     from atlas.stream.contexts import ContextFiles
+    from atlas.stream.copies import Copies
 
-GROUPS = ("top", "interval", "random")
+GROUPS = ("top", "interval", "random", "same_token", "near_miss")
 """Order of the groups within a feature; groups of other statistics follow in the order of their names."""
 
 
-def example_rows(selections: Sequence[Selection], contexts: ContextFiles, shape: PassShape) -> pa.Table:
-    """The rows of `selections`, ordered by (feature_idx, group, interval, rank).
+def example_rows(
+    selections: Sequence[Selection], contexts: ContextFiles, copies: Copies, shape: PassShape
+) -> pa.Table:
+    """The rows of `selections`, ordered by (feature_idx, group, interval, rank); `copies` counts theirs.
 
     A window ends where its context or its document ends. An inserted BOS or separator belongs to
     the document after it (see `atlas.sources.packing`), so it may open a window, never close one.
@@ -43,6 +46,7 @@ def example_rows(selections: Sequence[Selection], contexts: ContextFiles, shape:
     }
     arrays["group"] = pa.array(groups).take(pa.array(names[order].astype(np.int64)))
     arrays["document_idx"] = pa.array(document_idx, pa.int32())
+    arrays["copies"] = pa.array(copies.at(columns["context_idx"], columns["position"]), pa.int32())
     arrays["peak"] = pa.array(np.count_nonzero(inside[:, : shape.window_before], axis=1), pa.int16())
     arrays["token_ids"] = pa.ListArray.from_arrays(pa.array(ends), pa.array(token_ids[inside], pa.int32()))
     arrays["activations"] = pa.ListArray.from_arrays(pa.array(ends), pa.array(window[inside], pa.float32()))

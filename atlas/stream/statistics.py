@@ -60,9 +60,17 @@ class StatisticSet:
             columns |= member.finish(totals)
         return pa.table([columns[name] for name in self.schema.names], schema=self.schema)
 
-    def selections(self, start: int, stop: int) -> list[Selection]:
-        """Every statistic's examples of the features start <= feature_idx < stop."""
-        return [selection for member in self.members.values() for selection in member.selections(start, stop)]
+    def selections(self, start: int, stop: int, features: pa.Table) -> list[Selection]:
+        """Every statistic's examples of the features start <= feature_idx < stop.
+
+        `features` is the whole features table, as `features` gives it.
+        """
+        rows = features.slice(start, stop - start)
+        return [
+            selection
+            for member in self.members.values()
+            for selection in member.selections(start, stop, rows)
+        ]
 
 
 def _features_schema(members: dict[str, Statistic]) -> pa.Schema:

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from atlas.batch import ActivationBatch
-from atlas.schema import column_info
+from atlas.schema import TOKEN_LIST, column_info
 from atlas.stats.base import Statistic, Totals
+from tests.support import oracle_sample
 from tests.support.oracle import Recording
 from tests.support.recordings import batch_of, batches_of, in_order, shape_of, shuffled, totals_of
 
@@ -35,10 +36,14 @@ def fed(make: Make, batches: Sequence[ActivationBatch]) -> Statistic:
     return statistic
 
 
-def results(statistic: Statistic, totals: Totals, n_features: int) -> dict[str, Any]:
+def results(statistic: Statistic, source: Recording) -> dict[str, Any]:
     """All a reader can see of it: columns and examples, floats as their bits."""
-    found: dict[str, Any] = {name: _exact(array) for name, array in statistic.finish(totals).items()}
-    for number, selection in enumerate(statistic.selections(0, n_features)):
+    columns = statistic.finish(totals_of(source))
+    found: dict[str, Any] = {name: _exact(array) for name, array in columns.items()}
+    # What other statistics would have written: all that selections may build on.
+    tokens = [oracle_sample.top_tokens(source, feature) for feature in range(source.n_features)]
+    features = pa.table({"top_tokens": pa.array(tokens, TOKEN_LIST)} | columns)
+    for number, selection in enumerate(statistic.selections(0, source.n_features, features)):
         for name, value in vars(selection).items():
             found[f"example {number} {name}"] = value if isinstance(value, str) else _bits(value)
     return found
@@ -62,8 +67,7 @@ def _bits(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
 
 def require_same(one: Statistic, other: Statistic, source: Recording, law: str) -> None:
     """Both give the same results and hold the same state."""
-    totals = totals_of(source)
-    mine, theirs = (results(part, totals, source.n_features) for part in (one, other))
+    mine, theirs = (results(part, source) for part in (one, other))
     assert mine.keys() == theirs.keys(), law
     for name, value in mine.items():
         assert value == theirs[name], f"{law}: {name} differs"
@@ -156,11 +160,10 @@ def state_is_everything(make: Make, source: Recording) -> None:
 
 def looking_does_not_disturb(make: Make, source: Recording) -> None:
     """`finish`, `selections` and `state` may be called at any time, and twice."""
-    totals = totals_of(source)
     watched = make()
     for batch in batches_of(source, in_order(source, 3)):
         watched.update(batch)
-        results(watched, totals, source.n_features)
+        results(watched, source)
         watched.state()
     require_same(fed(make, batches_of(source, in_order(source, 3))), watched, source, "watched")
 
@@ -168,11 +171,11 @@ def looking_does_not_disturb(make: Make, source: Recording) -> None:
 def a_batch_is_not_kept(make: Make, source: Recording) -> None:
     batch = batch_of(source, range(len(source.token_ids)))
     statistic = fed(make, [batch])
-    before = results(statistic, totals_of(source), source.n_features)
+    before = results(statistic, source)
     again = fed(make, [batch_of(source, range(len(source.token_ids)))])
     for array in (batch.feature_idx, batch.row, batch.activation, batch.token_ids, batch.context_idx):
         array[...] = 1
-    assert results(statistic, totals_of(source), source.n_features) == before, "the batch was kept"
+    assert results(statistic, source) == before, "the batch was kept"
     require_same(again, statistic, source, "the batch was kept")
 
 
@@ -232,10 +235,11 @@ def _halves(source: Recording) -> list[list[int]]:
 
 
 def _silenced(source: Recording) -> Recording:
+    """The same corpus with nothing counted: a silent token that counts is something."""
     return Recording(
         np.zeros_like(source.activations),
         source.token_ids,
-        source.counted,
+        np.zeros_like(source.counted),
         source.document_idx,
         source.options,
     )

@@ -169,6 +169,82 @@ class Terse(_Scalar):
     )
 
 
+class SumsInSinglePrecision(_Scalar):
+    """Adds up each batch in float32: right to 1e-7, and other bits for every batch size."""
+
+    def update(self, batch: ActivationBatch) -> None:
+        sums = np.zeros(self.shape.n_features, dtype=np.float32)
+        np.add.at(sums, batch.feature_idx, batch.activation)
+        self.value += sums.astype(np.float64)
+
+
+class DropsCopiesByArrival(_Scalar):
+    """Of firings on equal tokens only the first one that comes along counts."""
+
+    def __init__(self, shape: PassShape) -> None:
+        super().__init__(shape)
+        self.seen: dict[tuple[int, int], float] = {}
+
+    def update(self, batch: ActivationBatch) -> None:
+        events = zip(batch.feature_idx, batch.event_token_id, batch.activation, strict=True)
+        for feature, token, value in events:
+            self.seen.setdefault((int(feature), int(token)), float(value))
+
+    def merge(self, other: Any) -> None:
+        self.seen = {**other.seen, **self.seen}
+
+    def state(self) -> State:
+        keys = sorted(self.seen)
+        return {"keys": np.array(keys).reshape(-1, 2), "values": np.array([self.seen[key] for key in keys])}
+
+    def load(self, state: State) -> None:
+        keys = [(int(feature), int(token)) for feature, token in state["keys"].tolist()]
+        self.seen = dict(zip(keys, state["values"].tolist(), strict=True))
+
+    def finish(self, totals: Totals) -> dict[str, pa.Array]:
+        value = np.zeros(self.shape.n_features)
+        for (feature, _), strength in sorted(self.seen.items()):
+            value[feature] += np.round(strength * 2**16)
+        return {"number": pa.array(value)}
+
+
+class CountsContextsOfABatch(_Scalar):
+    """Takes the place of a context in its batch for its number in the corpus."""
+
+    def update(self, batch: ActivationBatch) -> None:
+        self.value += np.bincount(batch.feature_idx, batch.context, self.shape.n_features)
+
+
+class BestOfEveryBatch(_Scalar):
+    """Adds up the strongest firing of every batch, as if that were a list of the strongest."""
+
+    def update(self, batch: ActivationBatch) -> None:
+        best = np.zeros(self.shape.n_features)
+        np.maximum.at(best, batch.feature_idx, np.round(batch.activation * 2**16))
+        self.value += best
+
+
+class PairsOfNeighbours(_Scalar):
+    """Counts pairs of contexts that come one after the other: lost where a worker's share begins."""
+
+    def __init__(self, shape: PassShape) -> None:
+        super().__init__(shape)
+        self.last = np.zeros(shape.n_features, dtype=bool)
+
+    def update(self, batch: ActivationBatch) -> None:
+        for context in range(len(batch.context_idx)):
+            fires = np.zeros(self.shape.n_features, dtype=bool)
+            fires[batch.feature_idx[batch.context == context]] = True
+            self.value += fires & self.last
+            self.last = fires
+
+    def state(self) -> State:
+        return {"value": self.value, "last": self.last.astype(np.uint8)}
+
+    def load(self, state: State) -> None:
+        self.value, self.last = state["value"].astype(float), state["last"].astype(bool)
+
+
 class FirstExamples(_Scalar):
     """Shows the first firings that come along."""
 
@@ -188,7 +264,7 @@ class FirstExamples(_Scalar):
     def merge(self, other: Any) -> None:
         self.found = {**other.found, **self.found}
 
-    def selections(self, start: int, stop: int) -> list[Selection]:
+    def selections(self, start: int, stop: int, features: pa.Table) -> list[Selection]:
         rows = [(feature, *place) for feature, place in sorted(self.found.items()) if start <= feature < stop]
         feature, context, position, value = (
             (np.array(part) for part in zip(*rows, strict=True)) if rows else [np.zeros(0)] * 4
@@ -200,6 +276,51 @@ class FirstExamples(_Scalar):
                 "first", feature, nothing - 1, nothing, nothing, nothing, value, context, position, window
             )
         ]
+
+
+class KeepsTheFirstCopy(_Scalar):
+    """The strongest firing, where of a text the copy that came along first stands for all."""
+
+    def __init__(self, shape: PassShape) -> None:
+        super().__init__(shape)
+        self.found: dict[tuple[int, ...], float] = {}
+
+    def update(self, batch: ActivationBatch) -> None:
+        for event, feature in enumerate(batch.feature_idx.tolist()):
+            context, position = int(batch.context[event]), int(batch.position[event])
+            text = batch.token_ids[context, max(0, position - 15) : position + 1].tolist()
+            self.found.setdefault((feature, *text), float(batch.activation[event]))
+
+    def merge(self, other: Any) -> None:
+        self.found = {**other.found, **self.found}
+
+    def state(self) -> State:
+        for (feature, *_), value in self.found.items():
+            self.value[feature] = max(self.value[feature], value)
+        return super().state()
+
+    def finish(self, totals: Totals) -> dict[str, pa.Array]:
+        self.state()
+        return super().finish(totals)
+
+
+class SamplesWhatComesFirst(_Scalar):
+    """Counts the firings on a token sample that is full after the first four contexts."""
+
+    def __init__(self, shape: PassShape) -> None:
+        super().__init__(shape)
+        self.taken: set[int] = set()
+
+    def update(self, batch: ActivationBatch) -> None:
+        for number, context in enumerate(batch.context_idx.tolist()):
+            if len(self.taken) < 4 and batch.counted[number].any():
+                self.taken.add(context)
+                own = batch.feature_idx[batch.context == number]
+                self.value += np.bincount(own, minlength=self.shape.n_features)
+
+    def merge(self, other: Any) -> None:
+        super().merge(other)
+        self.taken |= other.taken
 
 
 OFFENDERS: dict[type[Statistic], str] = {
@@ -216,5 +337,12 @@ OFFENDERS: dict[type[Statistic], str] = {
     NotFinite: "columns_are_as_declared",
     Terse: "everything_is_documented",
     FirstExamples: "order_does_not_matter",
+    KeepsTheFirstCopy: "order_does_not_matter",
+    SamplesWhatComesFirst: "merging_is_updating",
+    SumsInSinglePrecision: "batch_size_does_not_matter",
+    DropsCopiesByArrival: "order_does_not_matter",
+    CountsContextsOfABatch: "batch_size_does_not_matter",
+    BestOfEveryBatch: "batch_size_does_not_matter",
+    PairsOfNeighbours: "merging_is_updating",
 }
 """Offender → a law that must catch it (others may as well)."""

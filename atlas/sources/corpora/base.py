@@ -17,6 +17,8 @@ class Document:
     """The text; may hold anything but lone surrogates (readers replace undecodable bytes)."""
     token_ids: tuple[int, ...] | None = None
     """Set instead of `text` when the corpus is already tokenised."""
+    source: str = ""
+    """Part of the corpus it is from, such as a package, a file or a group of files; untrusted text."""
 
 
 class Corpus(Protocol):

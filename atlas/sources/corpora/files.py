@@ -30,6 +30,8 @@ class SourceFile:
     """Where it is on this machine."""
     name: str
     """What pages call it: its path below the folder given in the config, with slashes."""
+    group: str = ""
+    """What pages call the entry of the config that it was found by."""
 
     def read(self) -> bytes:
         """All bytes; a vanished file is an `InputError`, one that cannot be read a `DiskError`."""
@@ -77,7 +79,7 @@ def find_files(paths: Sequence[str], base: Path, *, suffixes: Sequence[str], kin
 def _entry_files(entry: str, base: Path, suffixes: Sequence[str]) -> list[SourceFile]:
     path = base / Path(entry).expanduser()
     if path.is_file():
-        return [_named(path, path.parent, base)]
+        return [_named(path, path.parent, base, entry=path.name)]
     if path.is_dir():
         return _folder_files(path, base, suffixes)
     if _WILDCARDS & set(entry):
@@ -103,7 +105,7 @@ def _folder_files(folder: Path, base: Path, suffixes: Sequence[str]) -> list[Sou
             if others
             else "the folder is empty",
         )
-    return [_named(path, folder, base) for path in chosen]
+    return [_named(path, folder, base, entry="") for path in chosen]
 
 
 def _glob_files(pattern: str, base: Path) -> list[SourceFile]:
@@ -113,17 +115,22 @@ def _glob_files(pattern: str, base: Path) -> list[SourceFile]:
         raise InputError(f"{pattern!r} matches no file", where="corpus.paths", fix=f"looked in {base}")
     parts = Path(pattern).parts
     fixed = next(i for i, part in enumerate(parts) if _WILDCARDS & set(part))
-    return [_named(path, base.joinpath(*parts[:fixed]), base) for path in files]
+    folder, rest = base.joinpath(*parts[:fixed]), "/".join(parts[fixed:])
+    return [_named(path, folder, base, entry=rest) for path in files]
 
 
 def _hidden(relative: Path) -> bool:
     return any(part.startswith(".") for part in relative.parts)
 
 
-def _named(path: Path, folder: Path, base: Path) -> SourceFile:
+def _named(path: Path, folder: Path, base: Path, *, entry: str) -> SourceFile:
+    """The file at `path`, found by the entry `entry` below `folder` (empty for the folder itself)."""
     relative = path.relative_to(folder).as_posix()
+    name = folder.resolve().name
     at_base = folder.resolve() == base.resolve()
-    return SourceFile(path, relative if at_base else f"{folder.resolve().name}/{relative}")
+    if at_base:
+        return SourceFile(path, relative, entry or name)
+    return SourceFile(path, f"{name}/{relative}", f"{name}/{entry}" if entry else name)
 
 
 def decode(data: bytes) -> str:

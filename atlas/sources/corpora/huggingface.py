@@ -34,7 +34,7 @@ class HuggingFaceCorpus:
         folder = base / Path(name).expanduser()
         self._config = config
         self._folder = folder if folder.is_dir() else None
-        self._rule = RowRule(config.text_column, config.name_column)
+        self._rule = RowRule.of(config)
         self._title = folder.resolve().name if self._folder else name
         self._rows = self._open()
         features = getattr(self._rows, "features", None)
@@ -87,10 +87,17 @@ class HuggingFaceCorpus:
         return load_dataset(path, config.subset, split=config.split, revision=revision, streaming=True)
 
     def documents(self) -> Iterator[Document]:
-        """Documents in the data set's order, or shuffled; without a name column called `dataset:row`."""
+        """Documents in the data set's order, or shuffled; without a name column called `dataset:row`,
+        their source without a source column is the subset or the data set.
+        """
         for number, row in self._numbered():
             name = f"{self._title}:{number}"
-            document = self._rule.document(row, name=name, where=f"{self._title}, row {number}")
+            document = self._rule.document(
+                row,
+                name=name,
+                source=self._config.subset or self._title,
+                where=f"{self._title}, row {number}",
+            )
             if document is not None:
                 yield document
 

@@ -28,9 +28,9 @@ class JsonlCorpus:
     """One document a line (`.jsonl`, `.ndjson`, `.jsonl.gz`) or an item of the list (`.json`).
 
     A line or item is an object with the text column, or a plain string. Blank lines and null or empty
-    texts are left out; a document without a name column is called `file:line`. Invalid UTF-8 becomes
-    U+FFFD. Lines are read one at a time, shuffled ones by their place in the file; `.json` lists, and
-    gzip files when shuffled, are held in memory.
+    texts are left out; a document without a name column is called `file:line`, its source without a source
+    column is the file. Invalid UTF-8 becomes U+FFFD. Lines are read one at a time, shuffled ones by their
+    place in the file; `.json` lists, and gzip files when shuffled, are held in memory.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class JsonlCorpus:
     def _document(self, source: files.SourceFile, number: int, value: Any) -> Document | None:
         name, where = f"{source.name}:{number}", f"{source.path}:{number}"
         if isinstance(value, str):
-            return Document(name, files.without_surrogates(value)) if value else None
+            return Document(name, files.without_surrogates(value), source=source.name) if value else None
         if isinstance(value, dict):
-            return self._rule.document(value, name=name, where=where)
+            return self._rule.document(value, name=name, source=source.name, where=where)
         raise InputError(
             f"a JSON {type(value).__name__} is no document",
             where=where,
@@ -177,5 +177,4 @@ def _parsed(text: str, source: files.SourceFile, number: int) -> Any:
 def open_jsonl(config: CorpusConfig, base: Path) -> JsonlCorpus:
     """JSON files named by `config.paths` (files, folders, globs), relative to `base`."""
     sources = files.find_files(config.paths, base, suffixes=SUFFIXES, kind="jsonl")
-    rule = RowRule(config.text_column, config.name_column)
-    return JsonlCorpus(sources, rule, shuffle_seed=config.seed if config.shuffle else None)
+    return JsonlCorpus(sources, RowRule.of(config), shuffle_seed=config.seed if config.shuffle else None)

@@ -24,11 +24,12 @@ _BATCH_ROWS = 256
 
 
 class ParquetCorpus:
-    """One document a row; only the text and name columns are read, `_BATCH_ROWS` rows at a time.
+    """One document a row; only the columns that the rule names are read, `_BATCH_ROWS` rows at a time.
 
     A text column of lists of integers is a corpus that is already tokenised. Null and empty rows are
-    left out; a document without a name column is called `file:row`. Shuffled, the row groups come in
-    random order and the rows of each in random order, so one row group is held in memory.
+    left out; a document without a name column is called `file:row`, its source without a source column is the
+    file. Shuffled, the row groups come in random order and the rows of each in random order, so one row group
+    is held in memory.
     """
 
     def __init__(
@@ -60,12 +61,10 @@ class ParquetCorpus:
         rows = self._in_order() if self._seed is None else self._shuffled(self._seed)
         for source, number, row in rows:
             where = f"{source.path}, row {number}"
-            document = self._rule.document(row, name=f"{source.name}:{number}", where=where)
+            name = f"{source.name}:{number}"
+            document = self._rule.document(row, name=name, source=source.name, where=where)
             if document is not None:
                 yield document
-
-    def _columns(self) -> list[str]:
-        return [name for name in (self._rule.text_column, self._rule.name_column) if name is not None]
 
     def _in_order(self) -> Iterator[tuple[files.SourceFile, int, dict[str, Any]]]:
         import pyarrow as pa
@@ -74,7 +73,7 @@ class ParquetCorpus:
             number = 0
             with self._opened(source) as file:
                 try:
-                    for batch in file.iter_batches(_BATCH_ROWS, columns=self._columns()):
+                    for batch in file.iter_batches(_BATCH_ROWS, columns=self._rule.columns):
                         for row in batch.to_pylist():
                             number += 1
                             yield source, number, row
@@ -95,7 +94,7 @@ class ParquetCorpus:
             source, group, first = groups[int(rank)]
             try:
                 with self._opened(source) as file:
-                    table = file.read_row_group(group, columns=self._columns())
+                    table = file.read_row_group(group, columns=self._rule.columns)
             except (pa.ArrowException, OSError) as error:
                 raise _damaged(source, error) from error
             for row in shuffled(table.num_rows, seed + 1 + int(rank)):
@@ -120,5 +119,4 @@ def _damaged(source: files.SourceFile, error: Exception) -> InputError | DiskErr
 def open_parquet(config: CorpusConfig, base: Path) -> ParquetCorpus:
     """Parquet files named by `config.paths` (files, folders, globs), relative to `base`."""
     sources = files.find_files(config.paths, base, suffixes=SUFFIXES, kind="parquet")
-    rule = RowRule(config.text_column, config.name_column)
-    return ParquetCorpus(sources, rule, shuffle_seed=config.seed if config.shuffle else None)
+    return ParquetCorpus(sources, RowRule.of(config), shuffle_seed=config.seed if config.shuffle else None)

@@ -59,7 +59,9 @@ class PythonStdlibCorpus:
         )
 
     def documents(self) -> Iterator[Document]:
-        """Modules and topics; the document's name is its path below the library folder."""
+        """Modules and topics, named by their paths below the library folder; a source is a package of it,
+        or a module in none.
+        """
         if self._seed is None:
             for file in self._files:
                 yield from _file_documents(file)
@@ -103,7 +105,12 @@ def _file_documents(file: files.SourceFile) -> Iterator[Document]:
     if file.name.startswith("encodings/"):
         text = text[:ENCODINGS_CHARACTERS]
     if text.strip():
-        yield Document(file.name, text)
+        yield Document(file.name, text, source=_package(file))
+
+
+def _package(file: files.SourceFile) -> str:
+    """The package or module of the library that a file is in or is."""
+    return file.name.split("/", 1)[0].removesuffix(".py")
 
 
 def _source_text(data: bytes) -> str:
@@ -122,7 +129,8 @@ def _topics(text: str, file: files.SourceFile) -> Iterator[Document]:
         if isinstance(node, ast.Assign) and targets == ["topics"]:
             for topic, help_text in sorted(ast.literal_eval(node.value).items()):
                 if help_text.strip():
-                    yield Document(f"{file.name.removesuffix('.py')}/{topic}", help_text)
+                    name = f"{file.name.removesuffix('.py')}/{topic}"
+                    yield Document(name, help_text, source=_package(file))
 
 
 def open_python_stdlib(config: CorpusConfig, base: Path) -> PythonStdlibCorpus:

@@ -29,13 +29,13 @@ class TextCorpus:
         self.description = f"{files.count(len(self._sources), 'text file')}, one document each."
 
     def documents(self) -> Iterator[Document]:
-        """One document per file, named by its path."""
+        """One document per file, named by its path; its source is the entry of `corpus.paths`."""
         order = range(len(self._sources)) if self._seed is None else shuffled(len(self._sources), self._seed)
         for idx in order:
             source = self._sources[int(idx)]
             text = files.decode(source.read())
             if text.strip():
-                yield Document(source.name, text)
+                yield Document(source.name, text, source=source.group)
 
     def fingerprint(self) -> str:
         """Over names and bytes of all files."""

@@ -54,7 +54,11 @@ def no_bars():
     datasets.disable_progress_bars()
 
 
-EXPECTED = [Document("A", "one"), Document("saved:3", "three"), Document("D", "four")]
+EXPECTED = [
+    Document("A", "one", source="saved"),
+    Document("saved:3", "three", source="saved"),
+    Document("D", "four", source="saved"),
+]
 
 
 def test_a_saved_data_set(base: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ def corpus(path: Path, **settings: Any) -> ParquetCorpus:
 
 
 def documents(path: Path, **settings: Any) -> list[Document]:
-    return list(corpus(path, **settings).documents())
+    found = list(corpus(path, **settings).documents())
+    assert {document.source for document in found} <= {path.name}
+    return [replace(document, source="") for document in found]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.stats import pairs, pool
+from atlas.stream.copies import count_copies
 from atlas.stream.examples import example_rows
 from atlas.stream.statistics import StatisticSet
 from tests.support import oracle
@@ -17,6 +19,7 @@ from tests.support.oracle import Options, Recording
 from tests.support.recordings import (
     RecordedContexts,
     batches_of,
+    copied,
     recording,
     shape_of,
     shuffled,
@@ -25,6 +28,8 @@ from tests.support.recordings import (
 
 RELATIVE = 1e-6
 """Columns are float32; the oracle is exact."""
+CANCELLING = {"variance_activation": 2, "std_activation": 1, "activation_skew": 0, "activation_kurtosis": 0}
+"""Column → the power of the activation it is in."""
 
 
 def passed(source: Recording, order: int = 0) -> StatisticSet:
@@ -58,9 +63,9 @@ def assert_columns(source: Recording, order: int = 0) -> None:
     for name, values in wanted.items():
         for feature, value in enumerate(values):
             mine = found[name][feature]
-            if name in {"std_activation", "activation_skew", "activation_kurtosis"} and value is not None:
+            if name in CANCELLING and value is not None:
                 # Differences of almost equal sums: exact only to what they cancel.
-                scale = found["mean_activation"][feature] if name == "std_activation" else 1.0
+                scale = float(found["mean_activation"][feature]) ** CANCELLING[name]
                 assert mine == pytest.approx(value, rel=RELATIVE, abs=max(1e-6 * scale, 1e-45)), (
                     f"{name} of {feature}"
                 )
@@ -69,11 +74,19 @@ def assert_columns(source: Recording, order: int = 0) -> None:
 
 
 def assert_examples(source: Recording, order: int = 0) -> None:
-    statistics = passed(source, order)
-    table = example_rows(
-        statistics.selections(0, source.n_features), RecordedContexts(source), shape_of(source)
-    )
-    assert table.to_pylist() == oracle.examples(source)
+    assert rows_of(passed(source, order), source) == oracle.examples(source)
+
+
+def rows_of(statistics: StatisticSet, source: Recording, step: int = 100) -> list[dict[str, Any]]:
+    """The rows of the examples table, written for `step` features at a time."""
+    contexts, features = RecordedContexts(source), statistics.features(totals_of(source))
+    blocks = [
+        statistics.selections(start, min(start + step, source.n_features), features)
+        for start in range(0, source.n_features, step)
+    ]
+    copies = count_copies(chain.from_iterable(blocks), contexts)
+    tables = [example_rows(block, contexts, copies, shape_of(source)) for block in blocks]
+    return [row for table in tables for row in table.to_pylist()]
 
 
 CASES: dict[str, Recording] = {
@@ -97,6 +110,14 @@ CASES: dict[str, Recording] = {
     "wide window": recording(37, options=Options(seed=1, before=50, after=50)),
     "few examples": recording(38, options=Options(seed=1, top=1, per_interval=1, random=1)),
     "many examples": recording(39, options=Options(seed=1, top=200, per_interval=50, random=100)),
+    "copies": copied(recording(43, n_contexts=30)),
+    "copies and ties": copied(recording(44, n_contexts=20, levels=2), 2),
+    "one text": copied(recording(45, n_contexts=20), 1),
+    "everything sampled": recording(46, options=Options(seed=1, counter=30)),
+    "one context sampled": recording(47, options=Options(seed=1, sample=1)),
+    "nothing sampled": recording(48, options=Options(seed=1, sample=0)),
+    "no counter-examples": recording(49, options=Options(seed=1, counter=0)),
+    "many features": recording(51, n_features=40, options=Options(seed=1, sample=150)),
     "no samples": recording(40, options=Options(seed=1, per_interval=0, random=0)),
     "negative seed": recording(41, options=Options(seed=-5)),
 }
@@ -139,8 +160,12 @@ def test_any_recording(seed: int, options: st.DataObject):
             random=4,
             before=5,
             after=2,
+            sample=draw(st.integers(0, 300), label="sample"),
+            counter=draw(st.integers(0, 5), label="counter-examples"),
         ),
     )
+    if draw(st.booleans(), label="copies"):
+        source = copied(source, draw(st.integers(1, 4), label="texts"))
     assert_columns(source, seed)
     assert_examples(source, seed)
 
@@ -150,9 +175,9 @@ def test_an_exact_tie_is_broken_by_context_then_position():
     source.activations[:] = 0
     source.activations[[3, 3, 1, 1, 2], [2, 0, 2, 1, 0], 1] = 0.5
     source.__post_init__()
-    statistics = passed(source, order=3)
-    top = example_rows(statistics.selections(0, 2)[:], RecordedContexts(source), shape_of(source)).to_pylist()
-    rows = [(row["context_idx"], row["position"]) for row in top if row["group"] == "top"]
+    source.token_ids[:] = np.arange(12).reshape(4, 3)
+    found = rows_of(passed(source, order=3), source)
+    rows = [(row["context_idx"], row["position"]) for row in found if row["group"] == "top"]
     expected = [(1, 1), (2, 0), (3, 0)] if source.counted[3, 0] else [(1, 1), (2, 0)]
     assert rows == expected
 
@@ -160,15 +185,9 @@ def test_an_exact_tie_is_broken_by_context_then_position():
 def test_a_range_of_features_is_the_same_as_all():
     source = CASES["distinct"]
     statistics = passed(source)
-    contexts, shape = RecordedContexts(source), shape_of(source)
-    whole = example_rows(statistics.selections(0, source.n_features), contexts, shape).to_pylist()
-    parts = [
-        row
-        for start in range(0, source.n_features, 2)
-        for row in example_rows(statistics.selections(start, start + 2), contexts, shape).to_pylist()
-        if row["feature_idx"] < source.n_features
-    ]
-    assert parts == whole
+    whole = rows_of(statistics, source)
+    for step in (1, 2, 3):
+        assert rows_of(statistics, source, step) == whole
 
 
 def test_the_oracle_is_not_blind():

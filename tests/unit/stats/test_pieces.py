@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from atlas.batch import ActivationBatch
 from atlas.stats.bits import BIN_MANTISSA, STRATUM_MANTISSA, bin_edges, bins_of, bits_of
 from atlas.stats.hashing import context_keys, mix, priorities
-from atlas.stats.ragged import best_of_runs, offsets, order_by, radix_order, ranges, ranks
+from atlas.stats.ragged import best_of_runs, chunks, offsets, radix_order, ranges, ranks
 from tests.support import oracle
 from tests.support.recordings import batch_of, recording
 
@@ -113,19 +113,32 @@ class TestRagged:
         wanted = [start + run.index(max(run)) for start, run in zip(starts, runs, strict=True)]
         assert best_of_runs(values, lengths).tolist() == wanted
 
-    @pytest.mark.parametrize("largest", [5, 1 << 16, (1 << 31) - 1])
-    def test_radix_order_is_a_stable_sort(self, largest: int):
-        keys = np.random.default_rng(0).integers(0, largest, 500, endpoint=True).astype(np.int32)
+    @given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 20))
+    def test_chunks(self, sizes: list[int], limit: int):
+        found = chunks(np.array(sizes, dtype=np.int64), limit)
+        assert [start for start, _ in found] == [0, *(stop for _, stop in found)][: len(found)]
+        assert (found[-1][1] if found else 0) == len(sizes)
+        for start, stop in found:
+            assert stop > start
+            assert sum(sizes[start:stop]) <= limit or stop == start + 1
+            if stop < len(sizes):
+                assert sum(sizes[start : stop + 1]) > limit, "no chunk is smaller than it need be"
+
+    @pytest.mark.parametrize(
+        ("largest", "dtype"),
+        [
+            (5, np.int32),
+            (1 << 16, np.int32),
+            ((1 << 31) - 1, np.int32),
+            (1 << 47, np.int64),
+            (2**63 - 1, np.int64),
+        ],
+    )
+    def test_radix_order_is_a_stable_sort(self, largest: int, dtype: type):
+        keys = np.random.default_rng(0).integers(0, largest, 500, endpoint=True).astype(dtype)
         keys[::3] = keys[0]
         assert radix_order(keys).tolist() == np.argsort(keys, kind="stable").tolist()
         assert radix_order(keys[:0]).tolist() == []
-
-    @pytest.mark.parametrize("largest", [3, (1 << 40)])
-    def test_order_by_two_keys(self, largest: int):
-        rng = np.random.default_rng(0)
-        major, minor = rng.integers(0, largest, (2, 300), endpoint=True)
-        assert order_by(major, minor).tolist() == np.lexsort((minor, major)).tolist()
-        assert order_by(major[:0], minor[:0]).tolist() == []
 
 
 class TestBatch:

@@ -104,7 +104,7 @@ def test_windows_hold_the_features_own_neighbours():
     shape = shape_of(source)
     batch = batch_of(source, [3, 1])
     events = np.arange(batch.n_events)
-    found = gather(batch, events, np.zeros(events.size, np.uint64), shape)
+    found = gather(batch, events, *np.zeros((2, events.size), np.uint64), shape)
     windows = found.windows(shape.window_before, shape.window_after)
     width = shape.context_size
     for row in range(len(found)):
@@ -121,7 +121,7 @@ def test_take_and_concat_move_the_windows_along():
     shape = shape_of(source)
     batch = batch_of(source, [3, 1])
     events = np.arange(batch.n_events)
-    found = gather(batch, events, events.astype(np.uint64), shape)
+    found = gather(batch, events, events.astype(np.uint64), events.astype(np.uint64), shape)
     order = np.random.default_rng(0).permutation(len(found))[:20]
     mixed = concat([found.take(order[:7]), found.take(order[7:])])
     before, after = shape.window_before, shape.window_after
@@ -145,6 +145,76 @@ def test_candidates_are_copies():
     source = recording(1)
     batch = batch_of(source, [0, 1])
     events = np.arange(batch.n_events)
-    found = gather(batch, events, np.zeros(events.size, np.uint64), shape_of(source))
+    found = gather(batch, events, *np.zeros((2, events.size), np.uint64), shape_of(source))
     for name in ("activation", "near_value", "position"):
         assert not np.shares_memory(getattr(found, name), getattr(batch, "activation")), name  # noqa: B009
+
+
+class TestAlike:
+    """Of what is alike the best one counts, whenever it comes."""
+
+    def pool(self, source: Recording, capacity: int = 3) -> CandidatePool:
+        return CandidatePool(shape_of(source), capacity, by_feature, distinct=True)
+
+    def offer(
+        self, pool: CandidatePool, source: Recording, contexts: list[int], alike, priority=lambda c: c
+    ) -> None:
+        batch = batch_of(source, contexts)
+        events = batch.run_starts
+        numbers = batch.event_context_idx[events].tolist()
+        keys, draw = (np.array([f(number) for number in numbers], np.uint64) for f in (alike, priority))
+        pool.offer(batch, events, draw, keys)
+
+    def source(self) -> Recording:
+        return recording(1, density=1.0, masked=0.0)
+
+    def test_the_best_of_each(self):
+        source = self.source()
+        pool = self.pool(source)
+        self.offer(pool, source, list(range(12)), lambda context: context % 4)
+        assert contexts_of(pool, 1) == [11, 10, 9], "the best of 3, 2, 1 modulo 4"
+
+    @pytest.mark.parametrize("order", [range(12), range(11, -1, -1), [3, 9, 0, 6, 1, 11, 5, 7, 2, 10, 4, 8]])
+    @pytest.mark.parametrize("pending", [0, 1 << 14])
+    def test_in_any_order(self, order, pending: int, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(pool_module, "_MIN_PENDING", pending)
+        source = self.source()
+        pool = self.pool(source, capacity=2)
+        for context in order:
+            self.offer(
+                pool, source, [context], lambda context: context // 5, lambda context: (context * 5) % 12
+            )
+        priorities = {context: (context * 5) % 12 for context in range(12)}
+        best = [max(some, key=priorities.__getitem__) for some in (range(5), range(5, 10), range(10, 12))]
+        assert contexts_of(pool, 1) == sorted(best, key=lambda context: -priorities[context])[:2]
+
+    def test_copies_do_not_raise_the_threshold(self):
+        """Twelve copies are one: there is room for two more, however weak."""
+        source = self.source()
+        pool = self.pool(source)
+        self.offer(pool, source, list(range(11)), lambda _: 7)
+        pool.settle()
+        assert pool.threshold[1] == 0
+        self.offer(pool, source, [11], lambda _: 8, lambda _: 0)
+        assert contexts_of(pool, 1) == [10, 11]
+
+    def test_equal_copies_go_to_the_earlier_context(self):
+        source = self.source()
+        pool = self.pool(source)
+        for contexts in ([9, 4], [6, 2], [11]):
+            self.offer(pool, source, contexts, lambda _: 7, lambda _: 5)
+        assert contexts_of(pool, 1) == [2]
+
+    def test_features_do_not_share_texts(self):
+        source = self.source()
+        pool = self.pool(source)
+        self.offer(pool, source, [0, 1], lambda _: 7)
+        assert [contexts_of(pool, feature) for feature in (1, 2)] == [[1], [1]]
+
+    @pytest.mark.parametrize("high", [0, 1 << 63])
+    def test_keys_of_any_size(self, high: int):
+        """Small ones are sorted together with the slot, large ones apart."""
+        source = self.source()
+        pool = self.pool(source)
+        self.offer(pool, source, list(range(12)), lambda context: high + context % 2)
+        assert contexts_of(pool, 3) == [11, 10]

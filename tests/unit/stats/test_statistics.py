@@ -6,19 +6,23 @@ import math
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from atlas.stats import activation_histogram, pairs
+from atlas.stats import counts
 from atlas.stats.activation_density import ActivationDensity, wilson
 from atlas.stats.activation_histogram import ActivationHistogram
 from atlas.stats.activation_moments import ActivationMoments
 from atlas.stats.base import Totals
 from atlas.stats.interval_examples import IntervalExamples
-from atlas.stats.pairs import LEVELS, MIN_ROWS, TABLE_ROWS, PairTable, context_levels, pairs_of
 from atlas.stats.random_examples import RandomExamples
-from atlas.stats.top_tokens import TopTokens
 from tests.support.oracle import Options, Recording
-from tests.support.recordings import batch_of, batches_of, in_order, recording, shape_of, shuffled, totals_of
+from tests.support.recordings import batches_of, in_order, recording, shape_of, shuffled, totals_of
+
+NOTHING = pa.table({})
+"""Columns of other statistics, for those that need none."""
 
 
 def fed(kind, source: Recording, groups=None):
@@ -83,6 +87,7 @@ class TestMoments:
         assert found["max_activation"] == 5.0
         assert found["mean_activation"] == 2.0
         assert found["std_activation"] == pytest.approx(math.sqrt(3))
+        assert found["variance_activation"] == 3.0
         assert found["activation_skew"] == pytest.approx((3 * -1 + 27) / 4 / 3**1.5)
         assert found["activation_kurtosis"] == pytest.approx((3 * 1 + 81) / 4 / 9 - 3)
 
@@ -109,7 +114,7 @@ class TestMoments:
         first = {name: array.to_pylist()[0] for name, array in found.items()}
         assert first == {
             "max_activation": 0.0, "mean_activation": None, "std_activation": None,
-            "activation_skew": None, "activation_kurtosis": None,
+            "variance_activation": None, "activation_skew": None, "activation_kurtosis": None,
         }  # fmt: skip
 
     @pytest.mark.parametrize("scale", [1e-40, 1e-20, 1.0, 1e20, 1e35])
@@ -122,32 +127,20 @@ class TestMoments:
 
 class TestHistogram:
     def test_counts_grow_past_32_bits(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(activation_histogram, "_INT32", 100)
         source = recording(1)
-        grown = fed(ActivationHistogram, source)
-        assert grown.state()["counts"].dtype == np.int64
-        monkeypatch.undo()
         plain = fed(ActivationHistogram, source)
-        assert plain.state()["counts"].dtype == np.int32
+        monkeypatch.setattr(counts, "_LARGEST", 100)
+        grown = fed(ActivationHistogram, source)
+        assert grown._table.counts.dtype == np.uint64
+        assert plain._table.counts.dtype == np.uint32
         totals = totals_of(source)
         assert grown.finish(totals)["activation_histogram"] == plain.finish(totals)["activation_histogram"]
 
-    def test_whichever_worker_grew_first(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(activation_histogram, "_INT32", 100)
-        source = recording(1)
-        large, small = fed(ActivationHistogram, source), fed(ActivationHistogram, source, [[0]])
-        assert small.state()["counts"].dtype == np.int32
-        small.merge(large)
-        assert small.state()["counts"].dtype == np.int64
-        loaded = ActivationHistogram(shape_of(source))
-        loaded.load(small.state())
-        assert loaded.state()["counts"].dtype == np.int64
-
     def test_the_table_covers_the_octaves_in_use(self):
-        counts = fed(ActivationHistogram, of_values([1.0, 1.5, 3.9])).state()["counts"]
-        assert counts.shape == (1, 16)
-        counts = fed(ActivationHistogram, of_values([1.0, 0.01])).state()["counts"]
-        assert counts.shape == (1, 64)
+        found = fed(ActivationHistogram, of_values([1.0, 1.5, 3.9]))._table.counts
+        assert found.shape == (1, 16)
+        found = fed(ActivationHistogram, of_values([1.0, 0.01]))._table.counts
+        assert found.shape == (1, 64)
 
     def test_every_event_is_in_one_bin(self):
         source = recording(4)
@@ -158,13 +151,25 @@ class TestHistogram:
             assert edges == sorted(edges)
             assert all(entry["count"] > 0 for entry in bins)
 
-    @pytest.mark.parametrize("percent", [50, 99])
-    def test_a_quantile_is_off_by_one_bin_at_most(self, percent: int):
-        values = np.random.default_rng(1).lognormal(size=1001).astype(np.float32)
-        found = fed(ActivationHistogram, of_values(values.tolist())).finish(Totals(1, 1))
-        name = "activation_median" if percent == 50 else "activation_p99"
-        exact = float(np.quantile(values, percent / 100))
-        assert found[name].to_pylist()[0] == pytest.approx(exact, rel=0.125)
+    @pytest.mark.parametrize(("percent", "name"), [(50, "median"), (90, "p90"), (99, "p99")])
+    @given(
+        values=st.lists(st.floats(2.0**-148, 2.0**127, width=32), min_size=1, max_size=60),
+        repeats=st.integers(1, 9),
+    )
+    def test_a_quantile_is_exact_to_its_bin(self, percent: int, name: str, values: list[float], repeats: int):
+        """The exact one: the first value (in order) up to which more than the share of them lie."""
+        values = values * repeats
+        found = fed(ActivationHistogram, of_values(values)).finish(Totals(1, 1))
+        quantile = found[f"activation_{name}"].to_pylist()[0]
+        exact = sorted(float(np.float32(value)) for value in values)[len(values) * percent // 100]
+        (bin_,) = [
+            entry
+            for entry in found["activation_histogram"].to_pylist()[0]
+            if entry["lower"] <= exact < entry["upper"]
+        ]
+        assert bin_["lower"] <= quantile <= bin_["upper"]
+        if exact >= np.finfo(np.float32).tiny:
+            assert quantile == pytest.approx(exact, rel=0.125)
 
 
 class TestDensity:
@@ -178,6 +183,20 @@ class TestDensity:
         found = ActivationDensity(shape_of(recording(5))).finish(Totals(0, 0))
         assert found["activation_density"].to_pylist()[0] == 0.0
         assert found["density_upper"].to_pylist()[0] == 1.0
+        assert found["context_density"].to_pylist()[0] == 0.0
+        assert found["context_density_upper"].to_pylist()[0] == 1.0
+
+    def test_contexts_are_the_denominator_of_context_density(self):
+        source = recording(5, density=0.9, n_contexts=20)
+        source.counted[3] = False
+        source.__post_init__()
+        found = fed(ActivationDensity, source).finish(totals_of(source))
+        for feature, share in enumerate(found["context_density"].to_pylist()):
+            fires = (source.firing[..., feature] > 0).any(axis=1).sum()
+            assert share == fires / 19
+            lower, upper = wilson(np.array([fires]), 19)
+            assert found["context_density_lower"].to_pylist()[feature] == lower[0]
+            assert found["context_density_upper"].to_pylist()[feature] == upper[0]
 
 
 class TestSamples:
@@ -191,7 +210,7 @@ class TestSamples:
                 fires, np.zeros((20, 8), int), np.ones((20, 8), bool), np.zeros((20, 8), int),
                 Options(seed=seed, random=5, before=0, after=0),
             )  # fmt: skip
-            selection = fed(RandomExamples, source).selections(0, 1)[0]
+            selection = fed(RandomExamples, source).selections(0, 1, NOTHING)[0]
             assert len(set(selection.context_idx.tolist())) == 5
             drawn.update(selection.context_idx.tolist())
         spread = math.sqrt(400 * 0.25 * 0.75)
@@ -204,7 +223,7 @@ class TestSamples:
                 np.ones((1, 8, 1), np.float32), np.zeros((1, 8), int), np.ones((1, 8), bool),
                 np.zeros((1, 8), int), Options(seed=seed, random=1, before=0, after=0),
             )  # fmt: skip
-            drawn.update(fed(RandomExamples, source).selections(0, 1)[0].position.tolist())
+            drawn.update(fed(RandomExamples, source).selections(0, 1, NOTHING)[0].position.tolist())
         spread = math.sqrt(800 / 8 * 7 / 8)
         assert all(abs(drawn[position] - 100) < 4.5 * spread for position in range(8)), drawn
 
@@ -213,13 +232,13 @@ class TestSamples:
         source = Recording(
             same, np.zeros((60, 2), int), np.ones((60, 2), bool), np.zeros((60, 2), int), Options(random=5)
         )
-        selection = fed(RandomExamples, source).selections(0, 2)[0]
+        selection = fed(RandomExamples, source).selections(0, 2, NOTHING)[0]
         first, second = selection.context_idx[:5].tolist(), selection.context_idx[5:].tolist()
         assert first != second
 
     def test_intervals_are_filled_from_contexts_of_their_own_where_possible(self):
         source = recording(7, n_contexts=30, options=Options(seed=1, intervals=5, per_interval=4))
-        selection = fed(IntervalExamples, source).selections(1, 2)[0]
+        selection = fed(IntervalExamples, source).selections(1, 2, NOTHING)[0]
         for number in range(5):
             contexts = selection.context_idx[selection.interval == number].tolist()
             assert len(set(contexts)) == len(contexts)
@@ -230,7 +249,7 @@ class TestSamples:
         options = Options(seed=2, intervals=intervals, per_interval=4, before=0, after=0)
         source = of_values(values.tolist())
         source.options = options
-        selection = fed(IntervalExamples, source, in_order(source, 500)).selections(0, 1)[0]
+        selection = fed(IntervalExamples, source, in_order(source, 500)).selections(0, 1, NOTHING)[0]
         counts = Counter(selection.interval.tolist())
         assert set(counts) == set(range(intervals))
         assert min(counts.values()) >= 3
@@ -243,97 +262,7 @@ class TestSamples:
         for seed in range(60):
             source = of_values(values.tolist())
             source.options = Options(seed=seed, intervals=5, per_interval=4, before=0, after=0)
-            selection = fed(IntervalExamples, source, in_order(source, 1000)).selections(0, 1)[0]
+            selection = fed(IntervalExamples, source, in_order(source, 1000)).selections(0, 1, NOTHING)[0]
             lowest = selection.activation[selection.interval == 0]
             places += ((lowest - 0.001) / 0.199).tolist()
         assert abs(np.mean(places) - 0.5) < 4.5 * math.sqrt(1 / 12 / len(places))
-
-
-class TestPairs:
-    def source(self, kinds: int, contexts: int = 200) -> Recording:
-        """A feature that fires on `kinds` kinds of tokens, once in each of many contexts."""
-        tokens = np.arange(contexts * 10).reshape(contexts, 10) % kinds
-        return Recording(
-            np.ones((contexts, 10, 1), np.float32), tokens, np.ones((contexts, 10), bool),
-            np.zeros((contexts, 10), int), Options(seed=1, before=0, after=0),
-        )  # fmt: skip
-
-    def test_exact_up_to_the_bound(self):
-        source = self.source(kinds=150)
-        found = fed(TopTokens, source).finish(totals_of(source))
-        assert found["top_tokens_share"].to_pylist() == [1.0]
-        assert [entry["count"] for entry in found["top_tokens"].to_pylist()[0]] == [14] * 10
-
-    def test_a_sample_of_contexts_past_the_bound(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(pairs, "rows_per_feature", lambda _: 50)
-        source = self.source(kinds=2000)
-        found = fed(TopTokens, source).finish(totals_of(source))
-        share = found["top_tokens_share"].to_pylist()[0]
-        assert share == 1 / 64
-        level = context_levels(1, np.arange(200))
-        table = PairTable(1, seed=1)
-        for batch in batches_of(source, in_order(source, 50)):
-            table.add(batch)
-        counted = pairs_of(table.settle())
-        assert counted.token_id.tolist() == sorted(source.token_ids[level >= 2].reshape(-1).tolist())
-        assert (counted.count == 1).all()
-
-    def test_rows_stay_within_the_bound(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(pairs, "rows_per_feature", lambda _: 50)
-        monkeypatch.setattr(pairs, "_MIN_PENDING", 0)
-        source = self.source(kinds=2000)
-        table = PairTable(1, seed=1)
-        for batch in batches_of(source, in_order(source, 5)):
-            table.add(batch)
-            assert table.settle().key.size <= 50
-
-    def test_levels_are_geometric(self):
-        level = context_levels(0, np.arange(1 << 17))
-        for number in range(4):
-            share = (level >= number).mean()
-            assert share == pytest.approx(8.0**-number, rel=0.15)
-        assert level.max() < LEVELS
-
-    def test_the_bound_is_what_the_documentation_says(self):
-        doc = {f.name: f for f in TopTokens.columns}["top_tokens_share"].metadata[b"atlas.doc"].decode()
-        assert f"{TABLE_ROWS:,} rows" in doc
-        assert f"{MIN_ROWS:,} each" in doc
-        assert pairs.rows_per_feature(2048) == TABLE_ROWS // 2048
-        assert pairs.rows_per_feature(1 << 20) == MIN_ROWS
-
-    def test_activations_of_all_sizes_add_up(self):
-        values = [1e-45, 1e-30, 1.0, 1e30, 3e38, 1.5]
-        rows = fed(TopTokens, of_values(values))._table.settle()
-        found = pairs_of(rows)
-        assert found.count.tolist() == [6]
-        wanted = math.fsum(float(np.float32(value)) for value in values)
-        assert found.activation[0] == pytest.approx(wanted, rel=1e-15)
-
-    def test_top_tokens_are_ordered_by_what_they_contribute(self):
-        """Twenty weak firings on token 1, three strong ones on token 2, one accident on token 3."""
-        activations = np.array([0.1] * 20 + [1.0] * 3 + [2.5], np.float32)
-        tokens = np.array([1] * 20 + [2] * 3 + [3])
-        source = Recording(
-            activations.reshape(1, -1, 1), tokens[None], np.ones((1, 24), bool), np.zeros((1, 24), int)
-        )
-        found = fed(TopTokens, source).finish(totals_of(source))["top_tokens"].to_pylist()[0]
-        assert [entry["token_id"] for entry in found] == [2, 3, 1]
-        assert [entry["count"] for entry in found] == [3, 1, 20]
-
-    def test_equal_sums_go_by_token_id(self):
-        tokens = np.array([[9, 4, 7, 4, 9, 7]])
-        source = Recording(
-            np.ones((1, 6, 1), np.float32), tokens, np.ones((1, 6), bool), np.zeros((1, 6), int)
-        )
-        found = fed(TopTokens, source).finish(totals_of(source))["top_tokens"].to_pylist()[0]
-        assert [entry["token_id"] for entry in found] == [4, 7, 9]
-
-    def test_memory_does_not_grow_with_repetition(self):
-        source = self.source(kinds=30)
-        table = PairTable(1, seed=1)
-        batch = batch_of(source, range(200))
-        table.add(batch)
-        once = table.settle().key.size
-        for _ in range(5):
-            table.add(batch)
-        assert table.settle().key.size == once
