@@ -1,10 +1,9 @@
-"""The report card of one SAE: how well it reconstructs, how many features fire, how often."""
+"""The report card of one SAE: how well it reconstructs, what it costs the model, how often features fire."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import fsum, isfinite
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,142 +13,314 @@ from atlas.schema import DENSE, REPORT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from atlas.stats.base import State, Totals
+    from atlas.stats.base import Totals
+    from atlas.stream.losses import Losses
+    from atlas.stream.reconstruction import Figures
+
+RARE = 1e-4
+"""A feature that fires on a smaller share of tokens is called rare."""
+
+_LOW, _HIGH = 0.1, 0.9
 
 
-_SCALARS = ("n_tokens", "error", "norm", "cosine")
+class Row(NamedTuple):
+    """One figure, in the order of the columns of `REPORT`."""
+
+    metric: str
+    """Its name, SAELens' where there is one."""
+    label: str
+    """For people."""
+    value: float | None
+    """None where it could not be measured."""
+    unit: str
+    """A key of `UNITS`."""
+    doc: str
+    """Exact definition, with the number of tokens."""
 
 
-class Reconstruction:
-    """Sums over the counted tokens of the sampled contexts, kept context by context.
-
-    So merging is a union, and the sums are taken in corpus order at the end: the result does not
-    depend on batches or workers.
-    """
-
-    def __init__(self, d_in: int) -> None:
-        self._d_in = d_in
-        self._scalars: dict[int, list[float]] = {}
-        self._inputs: dict[int, NDArray[np.float64]] = {}
-
-    def add(self, context_idx: int, inputs: NDArray[np.float64], outputs: NDArray[np.float64]) -> None:
-        """One context: what the SAE read, and what it made of it, both [n_tokens, d_in]."""
-        error = ((inputs - outputs) ** 2).sum(axis=1)
-        norm = (inputs**2).sum(axis=1)
-        lengths = np.sqrt(norm * (outputs**2).sum(axis=1))
-        products = (inputs * outputs).sum(axis=1)
-        cosine = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
-        self._scalars[context_idx] = [len(inputs), *(fsum(part) for part in (error, norm, cosine))]
-        self._inputs[context_idx] = inputs.sum(axis=0)
-
-    def merge(self, other: Self) -> None:
-        """Take in the contexts of another worker."""
-        self._scalars |= other._scalars
-        self._inputs |= other._inputs
-
-    def state(self) -> State:
-        """The contexts' numbers, [n, 4] sums and [n, d_in] sums of inputs, in corpus order."""
-        contexts = sorted(self._scalars)
-        return {
-            "context_idx": np.array(contexts, dtype=np.int64),
-            "scalars": np.array([self._scalars[key] for key in contexts]).reshape(-1, len(_SCALARS)),
-            "inputs": np.array([self._inputs[key] for key in contexts]).reshape(-1, self._d_in),
-        }
-
-    def load(self, state: State) -> None:
-        """Replace all of it."""
-        contexts = state["context_idx"].tolist()
-        self._scalars = dict(zip(contexts, state["scalars"].tolist(), strict=True))
-        self._inputs = dict(zip(contexts, state["inputs"].astype(np.float64), strict=True))
-
-    def figures(self) -> Figures:
-        """The figures over all contexts so far."""
-        contexts = sorted(self._scalars)
-        columns = zip(*(self._scalars[key] for key in contexts), strict=True)
-        n_tokens, error, norm, cosine = (fsum(column) for column in columns) if contexts else (0.0,) * 4
-        if not n_tokens:
-            return Figures(0, None, None, None)
-        mean = np.sum([self._inputs[key] for key in contexts], axis=0) / n_tokens
-        variance = norm - n_tokens * float(mean @ mean)
-        return Figures(
-            n_tokens=int(n_tokens),
-            explained_variance=1 - error / variance if variance > 0 else None,
-            mse=error / (n_tokens * self._d_in),
-            cosine=cosine / n_tokens,
-        )
-
-
-@dataclass(frozen=True)
-class Figures:
-    """How well an SAE reconstructs; None where it cannot be said."""
-
-    n_tokens: int
-    """Tokens measured."""
-    explained_variance: float | None
-    """1 - sum |x - x_hat|² / sum |x - mean(x)|²."""
-    mse: float | None
-    """Mean over tokens and dimensions of (x - x_hat)²."""
-    cosine: float | None
-    """Mean over tokens of the cosine between x and x_hat."""
-
-
-def report_table(
-    totals: Totals, firing_tokens: NDArray[np.int64], figures: Figures | None, sample: str
+def report_table(  # noqa: PLR0917 - what the pass found, and in what words
+    totals: Totals,
+    firing_tokens: NDArray[np.int64],
+    mean_activation: NDArray[np.float64],
+    figures: Figures,
+    losses: Losses,
+    sample: str,
 ) -> pa.Table:
-    """The report card. `figures` is None for a transcoder, whose output is not its input.
+    """The report card. `firing_tokens` and `mean_activation` (0 where it never fired) are [n_features].
 
-    `sample` says in words which contexts `figures` rest on.
+    `sample` says in words which contexts `figures` rest on, or why they rest on none.
     """
-    rows = [*_counts(totals), *_reconstruction(figures, sample), *_features(totals, firing_tokens)]
+    rows = [
+        *_counts(totals),
+        *_sparsity(totals, firing_tokens, mean_activation),
+        *_reconstruction(figures, sample),
+        *_lengths(figures, sample),
+        *_cost(losses),
+        *_divergence(losses),
+        *_features(totals, firing_tokens),
+        *_densities(totals, firing_tokens),
+    ]
     columns = list(zip(*rows, strict=True))
-    values = [None if value is None or not isfinite(value) else value for value in columns[2]]
-    columns[2] = tuple(values)
+    columns[2] = tuple(None if value is None or not isfinite(value) else value for value in columns[2])
     arrays = [pa.array(column, field.type) for column, field in zip(columns, REPORT, strict=True)]
     return pa.table(arrays, schema=REPORT)
 
 
-_Row = tuple[str, str, float | None, str, str]
-
-
-def _counts(totals: Totals) -> list[_Row]:
+def _counts(totals: Totals) -> list[Row]:
     return [
-        ("n_tokens", "counted tokens", totals.n_tokens, "tokens",
-         "Tokens left by the mask: the denominator of every density."),
-        ("n_contexts", "contexts", totals.n_contexts, "contexts",
-         "Packed sequences with at least one counted token."),
-    ]  # fmt: skip
+        Row(
+            "n_tokens",
+            "counted tokens",
+            totals.n_tokens,
+            "tokens",
+            "Tokens left by the mask: the denominator of every density.",
+        ),
+        Row(
+            "n_contexts",
+            "contexts",
+            totals.n_contexts,
+            "contexts",
+            "Packed sequences with at least one counted token.",
+        ),
+    ]
 
 
-def _reconstruction(figures: Figures | None, sample: str) -> list[_Row]:
-    known = figures or Figures(0, None, None, None)
-    basis = f"Measured on {known.n_tokens:,} counted tokens: {sample}."
-    if figures is None:
-        basis = "Not measured: this SAE writes to another place than it reads from."
-    return [
-        ("explained_variance", "explained variance", known.explained_variance, "fraction",
-         "1 - (sum of squared errors) / (sum of squared distances of the inputs from their mean). " + basis),
-        ("mse", "mean squared error", known.mse, "none",
-         "Mean squared difference between input and reconstruction, over tokens and dimensions. " + basis),
-        ("cosine", "cosine", known.cosine, "cosine",
-         "Mean over tokens of the cosine between input and reconstruction. " + basis),
-    ]  # fmt: skip
+def _over(totals: Totals) -> str:
+    return f"over {totals.n_tokens:,} counted tokens"
 
 
-def _features(totals: Totals, firing: NDArray[np.int64]) -> list[_Row]:
-    n_tokens = totals.n_tokens
-    over = f"over {n_tokens:,} counted tokens"
-    alive = int(np.count_nonzero(firing))
-    dense = int(np.count_nonzero(firing > DENSE * n_tokens))
-    density = np.sort(firing[firing > 0]) / max(n_tokens, 1)
-    median = float(np.median(density)) if alive else None
+def _sparsity(totals: Totals, firing: NDArray[np.int64], mean: NDArray[np.float64]) -> list[Row]:
+    n_tokens, over = totals.n_tokens, _over(totals)
     l0 = fsum(firing.tolist()) / n_tokens if n_tokens else None
+    l1 = fsum((firing * mean).tolist()) / n_tokens if n_tokens else None
     return [
-        ("l0", "L0", l0, "count", f"Mean number of features that fire on a token, {over}."),
-        ("n_features", "features", len(firing), "count", "Features of the SAE (d_sae)."),
-        ("alive", "alive features", alive, "count", f"Features that fire at least once {over}."),
-        ("dead", "dead features", len(firing) - alive, "count", f"Features that never fire {over}."),
-        ("dense", "dense features", dense, "count",
-         f"Features that fire on more than {DENSE:.0%} of the tokens, {over}."),
-        ("median_density", "median density", median, "fraction",
-         f"Median activation density of the alive features, {over}."),
-    ]  # fmt: skip
+        Row("l0", "L0", l0, "count", f"Mean number of features that fire on a token, {over} (SAELens: l0)."),
+        Row(
+            "l1",
+            "L1",
+            l1,
+            "activation",
+            f"Mean over tokens of the sum of all activations, {over} (SAELens: l1).",
+        ),
+    ]
+
+
+def _basis(figures: Figures, sample: str) -> str:
+    if not figures.n_tokens:
+        return f"Not measured: {sample}."
+    return f"Measured on {figures.n_tokens:,} counted tokens: {sample}."
+
+
+def _reconstruction(figures: Figures, sample: str) -> list[Row]:
+    basis = _basis(figures, sample)
+    return [
+        Row(
+            "explained_variance",
+            "explained variance",
+            figures.explained_variance,
+            "fraction",
+            "1 - (sum of squared errors) / (sum of squared distances of the originals from their mean over"
+            f" all measured tokens) (SAELens: explained_variance). {basis}",
+        ),
+        Row(
+            "explained_variance_legacy",
+            "explained variance, old definition",
+            figures.explained_variance_legacy,
+            "fraction",
+            "Mean over tokens of 1 - (squared error) / (squared distance of the original from the mean of its"
+            " context): SAELens' explained_variance_legacy with a context as its batch, to compare with older"
+            f" figures. {basis}",
+        ),
+        Row(
+            "mse",
+            "mean squared error",
+            figures.mse,
+            "none",
+            "Mean over tokens of the squared distance between original and reconstruction, summed over"
+            f" dimensions (SAELens: mse). {basis}",
+        ),
+        Row(
+            "cosine",
+            "cosine",
+            figures.cosine,
+            "cosine",
+            f"Mean over tokens of the cosine between original and reconstruction (SAELens: cossim). {basis}",
+        ),
+    ]
+
+
+def _lengths(figures: Figures, sample: str) -> list[Row]:
+    basis = _basis(figures, sample)
+    return [
+        Row(
+            "l2_norm_in",
+            "L2 norm of the original",
+            figures.l2_norm_in,
+            "none",
+            f"Mean over tokens of the length of the original vector (SAELens: l2_norm_in). {basis}",
+        ),
+        Row(
+            "l2_norm_out",
+            "L2 norm of the reconstruction",
+            figures.l2_norm_out,
+            "none",
+            f"Mean over tokens of the length of the reconstruction (SAELens: l2_norm_out). {basis}",
+        ),
+        Row(
+            "l2_ratio",
+            "L2 ratio",
+            figures.l2_ratio,
+            "none",
+            "Mean over tokens of the reconstruction's length divided by the original's; below 1 the SAE"
+            f" shrinks (SAELens: l2_ratio). {basis}",
+        ),
+        Row(
+            "relative_reconstruction_bias",
+            "relative reconstruction bias",
+            figures.relative_reconstruction_bias,
+            "none",
+            "(Mean squared length of the reconstruction) / (mean inner product of original and"
+            f" reconstruction); 1 is unbiased (SAELens: relative_reconstruction_bias). {basis}",
+        ),
+    ]
+
+
+def _where(losses: Losses, n_tokens: int, what: str) -> str:
+    if losses.why_not:
+        return f"Not measured: {losses.why_not}."
+    return f"Mean over {n_tokens:,} {what} in the first {losses.n_contexts:,} contexts."
+
+
+def _cost(losses: Losses) -> list[Row]:
+    basis = _where(losses, losses.n_predictions, "counted tokens with a next token")
+    return [
+        Row(
+            "ce_loss_without_sae",
+            "loss without SAE",
+            losses.ce_loss_without_sae,
+            "nats",
+            f"Cross-entropy of the model's next-token predictions (SAELens: ce_loss_without_sae). {basis}",
+        ),
+        Row(
+            "ce_loss_with_sae",
+            "loss with SAE",
+            losses.ce_loss_with_sae,
+            "nats",
+            "The same with the SAE's output in place of the original at every counted token"
+            f" (SAELens: ce_loss_with_sae). {basis}",
+        ),
+        Row(
+            "ce_loss_with_ablation",
+            "loss with zero",
+            losses.ce_loss_with_ablation,
+            "nats",
+            "The same with zero in place of the original at every token"
+            f" (SAELens: ce_loss_with_ablation). {basis}",
+        ),
+        Row(
+            "ce_loss_score",
+            "loss recovered",
+            losses.ce_loss_score,
+            "fraction",
+            "(loss with zero - loss with SAE) / (loss with zero - loss without SAE)"
+            f" (SAELens: ce_loss_score). {basis}",
+        ),
+    ]
+
+
+def _divergence(losses: Losses) -> list[Row]:
+    basis = _where(losses, losses.n_tokens, "counted tokens")
+    return [
+        Row(
+            "kl_div_with_sae",
+            "KL divergence with SAE",
+            losses.kl_div_with_sae,
+            "nats",
+            "KL divergence from the model's next-token distribution to the one with the SAE's output in place"
+            f" (SAELens: kl_div_with_sae). {basis}",
+        ),
+        Row(
+            "kl_div_with_ablation",
+            "KL divergence with zero",
+            losses.kl_div_with_ablation,
+            "nats",
+            "The same with zero in place of the original at every token"
+            f" (SAELens: kl_div_with_ablation). {basis}",
+        ),
+        Row(
+            "kl_div_score",
+            "KL divergence recovered",
+            losses.kl_div_score,
+            "fraction",
+            "(KL divergence with zero - with SAE) / (KL divergence with zero)"
+            f" (SAELens: kl_div_score). {basis}",
+        ),
+    ]
+
+
+def _features(totals: Totals, firing: NDArray[np.int64]) -> list[Row]:
+    alive = int(np.count_nonzero(firing))
+    found = {
+        "alive": (alive, f"fire at least once {_over(totals)}"),
+        "dead": (len(firing) - alive, f"never fire {_over(totals)}"),
+        "dense": (
+            int(np.count_nonzero(firing > DENSE * totals.n_tokens)),
+            f"fire on more than {DENSE:.0%} of the tokens, {_over(totals)}",
+        ),
+    }
+    return [
+        Row("n_features", "features", len(firing), "count", "Features of the SAE (d_sae)."),
+        *(
+            Row(name, f"{name} features", count, "count", f"Features that {what}.")
+            for name, (count, what) in found.items()
+        ),
+        *(
+            Row(
+                f"{name}_share",
+                f"{name} share",
+                count / max(len(firing), 1),
+                "fraction",
+                f"Share of all features that {what}.",
+            )
+            for name, (count, what) in found.items()
+        ),
+    ]
+
+
+def _densities(totals: Totals, firing: NDArray[np.int64]) -> list[Row]:
+    over = _over(totals)
+    alive = firing[firing > 0]
+    low = median = high = rare = None
+    if len(alive):
+        low, median, high = (np.quantile(alive, [_LOW, 0.5, _HIGH]) / totals.n_tokens).tolist()
+        rare = np.count_nonzero(alive < RARE * totals.n_tokens) / len(alive)
+    return [
+        Row(
+            "density_p10",
+            "density, 10th percentile",
+            low,
+            "fraction",
+            f"A tenth of the alive features fire on at most this share of the tokens, {over} (interpolated).",
+        ),
+        Row(
+            "median_density",
+            "median density",
+            median,
+            "fraction",
+            f"Median activation density of the alive features, {over}.",
+        ),
+        Row(
+            "density_p90",
+            "density, 90th percentile",
+            high,
+            "fraction",
+            f"A tenth of the alive features fire on this share of the tokens or more, {over} (interpolated).",
+        ),
+        Row(
+            "rare_share",
+            "rare share",
+            rare,
+            "fraction",
+            f"Share of the alive features that fire on less than {RARE:.2%} of the tokens, {over}.",
+        ),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import torch
 
     from atlas.config import ModelConfig
+    from atlas.sources.engines.edits import Change
     from atlas.sources.tokens import TokenBytes
 
 
@@ -70,6 +71,28 @@ class Engine(ABC):
         """Activations at each hook for int64 `token_ids` [batch, context] → [batch, context, d_in].
 
         Layers after the last hook are not run. `attn.hook_z` is flattened to heads * d_head.
+        """
+
+    @abstractmethod
+    def logits(
+        self,
+        token_ids: torch.Tensor,
+        change: Mapping[str, Change] | None = None,
+        select: torch.Tensor | None = None,
+        *,
+        start: str | None = None,
+    ) -> torch.Tensor:
+        """float32 logits [batch, context, vocabulary] for int64 `token_ids` [batch, context].
+
+        `change`: hook name → function from the float32 activation [batch, context, d] at that hook to
+        what takes its place, called in the order in which the model computes them; one that returns its
+        argument changes nothing, bit for bit. `attn.hook_z` is flattened as in `activations`.
+        `select`, a bool mask [batch, context]: only those positions are unembedded, row by row, and the
+        result is [n_selected, vocabulary]. Padding (-1) is read as token 0.
+        `start`, a `hook_resid_pre` or `hook_resid_post` whose function in `change` makes its tensor from
+        nothing but the shape it is given: the blocks below it may be left out, which changes no result.
+
+        `InputError` for an unknown hook, `ValueError` for a change that returns another shape.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from atlas.errors import InputError, nearest
 from atlas.sources.engines.base import ModelFacts
+from atlas.sources.engines.same_bits import align_activations
 from atlas.sources.tokens import TokenBytes
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ def _load_weights(config: ModelConfig, device: torch.device) -> Any:
                 where="model.name",
                 fix="the weights do not belong to this config.json: fetch or save both together",
             )
+        align_activations(model)
         return model.eval().to(device)
 
 

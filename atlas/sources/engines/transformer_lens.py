@@ -5,11 +5,13 @@ The plain bridge, never an SAE bridge, whose alias hooks are silently dead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from atlas.errors import InputError
 from atlas.sources.engines.base import Engine, Unembedding
+from atlas.sources.engines.edits import Change, edit, only_selected
 from atlas.sources.engines.families import FAMILIES, split_hook, unknown_hook
 from atlas.sources.engines.loading import LoadedModel, load_config, load_model
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
     from atlas.config import ModelConfig
 
-_PROBE_TOKENS = 3
+_PROBE_SHAPE = (2, 3)
+"""Contexts, tokens: more than one context, since rotary angles are the same for all and come once."""
 _HEADS = "attn.hook_z"
 _NORM_KINDS = {"LN": "layer_norm", "LNPre": "layer_norm", "RMS": "rms_norm", "RMSPre": "rms_norm"}
 
@@ -33,6 +36,7 @@ class TransformerLensEngine(Engine):
         self.tokens = loaded.tokens
         self.device = loaded.device
         self._bridge = bridge
+        self._model = loaded.model
         self._unembedding = unembedding
         self._widths = _probe(bridge, loaded.device)
 
@@ -80,6 +84,28 @@ class TransformerLensEngine(Engine):
         cache = _cached(self._bridge, ids, list(hook_names), max(layers, default=0) + 1)
         return {name: _flat(name, cache[name]).float() for name in hook_names}
 
+    def logits(
+        self,
+        token_ids: torch.Tensor,
+        change: Mapping[str, Change] | None = None,
+        select: torch.Tensor | None = None,
+        *,
+        start: str | None = None,
+    ) -> torch.Tensor:
+        """float32 [batch, context, vocabulary], or [n_selected, vocabulary]; see `Engine.logits`."""
+        import torch
+
+        del start  # the bridge runs all blocks
+        changes = change or {}
+        for hook_name in changes:
+            self.hook_width(hook_name)
+        hooks = [(name, _bridged(name, what)) for name, what in changes.items()]
+        with torch.no_grad(), only_selected(self._model, select), warnings.catch_warnings():
+            # That a norm with a changed value inside is computed by TransformerLens itself.
+            warnings.filterwarnings("ignore", message="A forward hook edited")
+            ids = token_ids.to(self.device).clamp(min=0)
+            return self._bridge.run_with_hooks(ids, fwd_hooks=hooks, return_type="logits").float()
+
     def unembedding(self) -> Unembedding:
         """W_U and the final norm's scale, float32, on the engine's device."""
         return self._unembedding
@@ -100,6 +126,11 @@ def _refuse_several_parts(model_config: Any) -> None:
         )
 
 
+def _bridged(hook_name: str, change: Change) -> Callable[..., torch.Tensor]:
+    """`change` as the bridge calls its hooks."""
+    return lambda value, hook: edit(hook_name, value, change)  # noqa: ARG005
+
+
 def _cached(
     bridge: Any, ids: torch.Tensor, hook_names: list[str] | None, stop_at_layer: int | None
 ) -> dict[str, torch.Tensor]:
@@ -117,10 +148,10 @@ def _flat(hook_name: str, value: torch.Tensor) -> torch.Tensor:
 
 
 def _probe(bridge: Any, device: torch.device) -> dict[str, int]:
-    """Width of every hook that gives one vector a token: read from one forward pass on three tokens."""
+    """Width of every hook that gives one vector a token: read from one forward pass."""
     import torch
 
-    ids = torch.zeros((1, _PROBE_TOKENS), dtype=torch.int64, device=device)
+    ids = torch.zeros(_PROBE_SHAPE, dtype=torch.int64, device=device)
     cache = _cached(bridge, ids, None, None)
     widths: dict[str, int] = {}
     for name in bridge.hook_dict:
@@ -128,7 +159,7 @@ def _probe(bridge: Any, device: torch.device) -> dict[str, int]:
         if split_hook(name) is None or not isinstance(value, torch.Tensor):
             continue
         shape = _flat(name, value).shape if name.endswith(_HEADS) else value.shape
-        if len(shape) == 3 and shape[:2] == (1, _PROBE_TOKENS) and shape[2] > 1:  # noqa: PLR2004
+        if len(shape) == 3 and shape[:2] == _PROBE_SHAPE and shape[2] > 1:  # noqa: PLR2004
             widths[name] = int(shape[2])
     return dict(sorted(widths.items(), key=lambda item: split_hook(item[0]) or (0, item[0])))
 

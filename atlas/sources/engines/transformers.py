@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from atlas.errors import InputError
 from atlas.sources.engines.base import Engine, Unembedding
+from atlas.sources.engines.edits import Change, edit, only_selected, passing_on
 from atlas.sources.engines.families import Family, family_of, hook_kinds, split_hook, unknown_hook
 from atlas.sources.engines.loading import LoadedModel, load_config, load_model
 
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
     import torch
 
     from atlas.config import ModelConfig
+
+
+Touch = Callable[["torch.Tensor"], "torch.Tensor"]
+"""Sees the tensor at a hook and returns the one to go on with."""
 
 
 class _AllRead(Exception):  # noqa: N818  # a signal, not an error
@@ -61,18 +68,44 @@ class TransformersEngine(Engine):
         import torch
 
         found: dict[str, torch.Tensor] = {}
-        handles = [
-            self._attach(hook_name, found, len(set(hook_names))) for hook_name in dict.fromkeys(hook_names)
-        ]
+        wanted = len(set(hook_names))
+
+        def keep(hook_name: str) -> Touch:
+            def touch(value: torch.Tensor) -> torch.Tensor:
+                found[hook_name] = value
+                if len(found) == wanted:
+                    raise _AllRead
+                return value
+
+            return touch
+
         try:
-            with torch.no_grad():
+            with torch.no_grad(), self._attached({name: keep(name) for name in hook_names}):
                 self._body(input_ids=token_ids.to(self.device).clamp(min=0), use_cache=False)
         except _AllRead:
             pass
-        finally:
-            for handle in handles:
-                handle.remove()
         return {hook_name: found[hook_name].float() for hook_name in hook_names}
+
+    def logits(
+        self,
+        token_ids: torch.Tensor,
+        change: Mapping[str, Change] | None = None,
+        select: torch.Tensor | None = None,
+        *,
+        start: str | None = None,
+    ) -> torch.Tensor:
+        """float32 [batch, context, vocabulary], or [n_selected, vocabulary]; see `Engine.logits`."""
+        import torch
+
+        changes = {name: partial(edit, name, change=what) for name, what in (change or {}).items()}
+        with (
+            torch.no_grad(),
+            self._started(start),
+            self._attached(changes),
+            only_selected(self._model, select),
+        ):
+            ids = token_ids.to(self.device).clamp(min=0)
+            return self._model(input_ids=ids, use_cache=False).logits.float()
 
     def unembedding(self) -> Unembedding:
         """W_U and the final norm's scale, float32, on the engine's device."""
@@ -83,33 +116,63 @@ class TransformersEngine(Engine):
             norm_kind=self._family.norm_kind,
         )
 
+    @cached_property
+    def _in_tuples(self) -> bool:
+        """Whether a block returns the residual stream as the first of several, seen on one token."""
+        import torch
+
+        seen: list[bool] = []
+        handle = self._blocks[0].register_forward_hook(
+            lambda _module, _args, output: seen.append(isinstance(output, tuple))
+        )
+        try:
+            self.activations(torch.zeros((1, 1), dtype=torch.int64), ["blocks.0.hook_resid_post"])
+        finally:
+            handle.remove()
+        return seen[0]
+
+    @contextmanager
+    def _started(self, hook_name: str | None) -> Iterator[None]:
+        """Within the block the blocks that only serve the residual stream at `hook_name` do nothing."""
+        layer, kind = (0, "") if hook_name is None else self._locate(hook_name)
+        below = self._blocks[: layer + (kind == "hook_resid_post")]
+        with passing_on(below, as_tuple=bool(below) and self._in_tuples):
+            yield
+
     def _locate(self, hook_name: str) -> tuple[int, str]:
         place = split_hook(hook_name)
         if place is None or place[0] >= len(self._blocks) or place[1] not in self._kinds:
             raise unknown_hook(hook_name, self.hook_names())
         return place
 
-    def _attach(self, hook_name: str, found: dict[str, torch.Tensor], wanted: int) -> Any:
-        """Register a forward hook that puts the tensor at `hook_name` into `found`."""
+    @contextmanager
+    def _attached(self, touches: Mapping[str, Touch]) -> Iterator[None]:
+        """Within the block the tensor at each hook is what its function makes of it."""
+        with ExitStack() as stack:
+            for hook_name, touch in touches.items():
+                stack.callback(self._attach(hook_name, touch).remove)
+            yield
+
+    def _attach(self, hook_name: str, touch: Touch) -> Any:
+        """Register a forward hook that replaces the tensor at `hook_name` by what `touch` returns."""
         layer, kind = self._locate(hook_name)
         tap = self._family.taps[kind]
         block = self._blocks[layer]
         module = block.get_submodule(tap.module) if tap.module else block
 
-        def keep(value: Any) -> None:
-            found[hook_name] = value[0] if isinstance(value, tuple) else value
-            if len(found) == wanted:
-                raise _AllRead
+        def after(_module: Any, _args: Any, output: Any) -> Any:
+            if isinstance(output, tuple):
+                return (touch(output[0]), *output[1:])
+            return touch(output)
+
+        def before(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if args:
+                return (touch(args[0]), *args[1:]), kwargs
+            return args, kwargs | {"hidden_states": touch(kwargs["hidden_states"])}
 
         if tap.side == "output":
-            after: Callable[..., None] = lambda _module, _args, output: keep(output)  # noqa: E731
             return module.register_forward_hook(after)
-        before: Callable[..., None] = lambda _module, args, kwargs: keep(_first_input(args, kwargs))  # noqa: E731
         return module.register_forward_pre_hook(before, with_kwargs=True)
-
-
-def _first_input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return args[0] if args else kwargs["hidden_states"]
 
 
 def _input_width(module: Any) -> int:

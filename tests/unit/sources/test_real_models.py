@@ -45,22 +45,64 @@ def stories(request: pytest.FixtureRequest, shared_dir: Path) -> Engine:
     return open_engine(config, shared_dir / "data/models")
 
 
+RECORDED = {
+    **dict.fromkeys(("hook_resid_pre", "hook_in", "ln1.hook_in"), "x"),
+    **dict.fromkeys(("ln1.hook_normalized",), "ln1 less scale"),
+    **dict.fromkeys(("ln1.hook_out", "attn.hook_in", *(f"attn.{x}.hook_in" for x in "qkv")), "ln1"),
+    **dict.fromkeys(("attn.hook_z",), "y"),
+    **dict.fromkeys(
+        ("hook_attn_out", "attn.hook_out", "attn.o.hook_out", "attn.hook_hidden_states"), "yProj"
+    ),
+    **dict.fromkeys(("hook_resid_mid", "ln2.hook_in"), "attnResid"),
+    **dict.fromkeys(("ln2.hook_normalized",), "ln2 less scale"),
+    **dict.fromkeys(("ln2.hook_out", "mlp.hook_in", "mlp.in.hook_in"), "ln2"),
+    **dict.fromkeys(("mlp.hook_pre", "mlp.in.hook_out"), "fc"),
+    **dict.fromkeys(("mlp.hook_post", "mlp.out.hook_in"), "gelu"),
+    **dict.fromkeys(("hook_mlp_out", "mlp.hook_out", "mlp.out.hook_out"), "mlp"),
+    **dict.fromkeys(("hook_resid_post", "hook_out"), "mlpResid"),
+}
+"""Hook of a block → the recorded tensor that it reads. Those within the attention (q, k, v, att, attSm) give
+several vectors a token, so no hook of an atlas reads them."""
+
+
+def normed(value: torch.Tensor) -> torch.Tensor:
+    """LayerNorm without its scale and shift, from its definition."""
+    centred = value - value.mean(-1, keepdim=True)
+    return centred / (centred.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
+
+
 def close(found: torch.Tensor, expected: torch.Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
 class TestNanoSort:
     def test_every_hook_is_what_the_author_recorded(self, nano_sort: Engine, recording: Recording):
+        """Every hook of the first block, and of each block its output: none is left out."""
+        names = [name for name in nano_sort.hook_names() if name.startswith("blocks.0.")]
+        known = {f"blocks.0.{hook}": tensor for hook, tensor in RECORDED.items()}
+        assert set(names) <= known.keys()
+        expected = {**recording, "ln1 less scale": normed(recording["x"])}
+        expected["ln2 less scale"] = normed(recording["attnResid"])
+        outputs = [f"blocks.{layer}.hook_resid_post" for layer in range(3)]
+        found = nano_sort.activations(recording["idx"].long(), names + outputs[1:])
+        for name in names:
+            close(found[name], expected[known[name]])
+        for layer, name in enumerate(outputs):
+            close(found[name], recording[f"block{layer}"])
+
+    def test_the_logits_are_what_the_author_recorded(self, nano_sort: Engine, recording: Recording):
         ids = recording["idx"].long()
-        found = nano_sort.activations(ids, [name for name in nano_sort.hook_names() if "hook_" in name])
-        close(found["blocks.0.hook_resid_pre"], recording["x"])
-        close(found["blocks.0.attn.hook_z"], recording["y"])
-        close(found["blocks.0.hook_attn_out"], recording["yProj"])
-        close(found["blocks.0.hook_resid_mid"], recording["attnResid"])
-        close(found["blocks.0.hook_mlp_out"], recording["mlp"])
-        close(found["blocks.0.hook_resid_post"], recording["mlpResid"])
-        for layer in range(3):
-            close(found[f"blocks.{layer}.hook_resid_post"], recording[f"block{layer}"])
+        logits = nano_sort.logits(ids)
+        close(logits, recording["lm_head"])
+        close(logits.softmax(-1), recording["probs"])
+        # The model sorts: from the sixth place on its best guess is the sorted input, token by token.
+        sorted_input = ids[:, :6].sort(dim=1).values
+        assert torch.equal(logits.argmax(-1)[:, 5:], sorted_input)
+
+    def test_a_replaced_residual_gives_the_recorded_logits(self, nano_sort: Engine, recording: Recording):
+        """Whatever goes in: with the author's last residual stream in place the author's logits come out."""
+        change = {"blocks.2.hook_resid_post": recording["block2"].to}
+        close(nano_sort.logits(torch.zeros(3, 11, dtype=torch.int64), change), recording["lm_head"])
 
     def test_the_unembedding_gives_the_recorded_logits(self, nano_sort: Engine, recording: Recording):
         unembedding = nano_sort.unembedding()
