@@ -53,7 +53,7 @@ LABELS = {
 }
 """Manifest key → words; an unknown key is shown by its own name."""
 
-_HIDDEN = {"description", "title", "slug", "metadata"}
+_HIDDEN = {"description", "title", "slug", "metadata", "warnings"}
 _CODE = {
     "name",
     "fingerprint",
@@ -82,6 +82,7 @@ def about_page(frames: Frames, saes: Sequence[SaeData]) -> AboutPage:
         model=facts(manifest.model),
         corpus=facts(manifest.corpus),
         stream=facts(manifest.stream),
+        warnings=warnings(manifest),
         saes=tuple(SaeFactsView(frames.saes[data.slug], facts(data.entry.facts)) for data in saes),
         enrichers=tuple(
             Fact(name.replace("_", " "), shown(notes), code=False)
@@ -98,6 +99,12 @@ def about_page(frames: Frames, saes: Sequence[SaeData]) -> AboutPage:
         ),
         citation=citation(manifest),
     )
+
+
+def warnings(manifest: Manifest, slug: str = "") -> tuple[Shown, ...]:
+    """What was suspicious before the pass: of all SAEs, or of the one at `slug`."""
+    found = manifest.stream.get("warnings") or ()
+    return tuple(shown(str(text)) for text in found if not slug or str(text).startswith(f"SAE {slug}: "))
 
 
 def _summary(manifest: Manifest) -> Iterable[str]:

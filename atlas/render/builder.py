@@ -7,7 +7,7 @@ import gc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from atlas.render.about import about_page
+from atlas.render.about import about_page, warnings
 from atlas.render.cards import CardPlans
 from atlas.render.contexts import TEMPLATES, Page
 from atlas.render.dataset import MAX_COLUMN, TOKENS_COLUMN, Block, SaeData
@@ -139,7 +139,8 @@ class SaeFiles:
     def section(self, summary: SaeSummary) -> SaeSection:
         """This SAE on the home page."""
         finds = tuple(self._find(feature_idx) for feature_idx in choose_finds(summary))
-        return SaeSection(self._builder.frames.saes[self.slug], self.report, finds)
+        frames = self._builder.frames
+        return SaeSection(frames.saes[self.slug], self.report, finds, warnings(frames.manifest, self.slug))
 
     def _find(self, feature_idx: int) -> Find:
         block = self.data.block(feature_idx, feature_idx + 1)

@@ -164,6 +164,8 @@ class AboutPage(Page):
     """The text."""
     stream: tuple[Fact, ...]
     """The pass: counts, mask, windows."""
+    warnings: tuple[Shown, ...]
+    """What was suspicious of model, SAEs and text before the pass."""
     saes: tuple[SaeFactsView, ...]
     """The SAEs."""
     enrichers: tuple[Fact, ...]

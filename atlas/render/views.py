@@ -137,6 +137,8 @@ class SaeSection:
     """Its report card."""
     finds: tuple[Find, ...]
     """Features to begin with."""
+    warnings: tuple[Shown, ...] = ()
+    """What was suspicious of it before the pass."""
 
 
 class ThousandLink(NamedTuple):

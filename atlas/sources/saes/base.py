@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
 
 
@@ -45,6 +47,28 @@ class SaeFacts:
     """The SAE's own metadata as found (JSON types only)."""
 
 
+@dataclass(frozen=True)
+class SaeWeights:
+    """The weights as they are used: folds and rescaling applied. float32, on the CPU.
+
+    Whatever the architecture, with x the input as the encoder sees it (normalised, centred, less b_dec
+    where the SAE subtracts it), a feature's pre-activation is `x @ W_enc + b_enc`, and its activation is
+    that value where it is above the threshold (zero where there is none) and, with top-k, among the
+    largest; one unit of activation writes the feature's row of `W_dec`.
+    """
+
+    W_enc: torch.Tensor | None
+    """[d_in, d_sae]; None where activations come from no encoder (matching pursuit)."""
+    W_dec: torch.Tensor
+    """[d_sae, d_in] decoder directions ([d_sae, d_out] for a transcoder)."""
+    b_enc: torch.Tensor | None
+    """[d_sae] added to the encoder's output; None where there is no encoder."""
+    threshold: torch.Tensor | None
+    """[d_sae] >= 0, what the pre-activation must exceed; None for an architecture that learns none."""
+    b_dec: torch.Tensor
+    """[d_in] the decoder's bias ([d_out] for a transcoder)."""
+
+
 class SparseCoder(Protocol):
     """A loaded SAE. Readers are registered under `atlas.saes` as `open(config, device) -> SparseCoder`."""
 
@@ -67,6 +91,32 @@ class SparseCoder(Protocol):
         """
         ...
 
-    def W_dec(self) -> torch.Tensor:
-        """[d_sae, d_in] decoder directions as used, float32, on CPU ([d_sae, d_out] for a transcoder)."""
+    def output_scale(self, inputs: torch.Tensor) -> torch.Tensor:
+        """[n, 1] what one unit of decoded output is worth in `reconstruct`, for `inputs` [n, d_in].
+
+        1 unless each input is normalised at run time: what feature f adds to the reconstruction of
+        input i is activation[i, f] * output_scale[i] * W_dec[f].
+        """
+        ...
+
+    def weights(self) -> SaeWeights:
+        """The weights, for what can be told without running the SAE."""
+        ...
+
+
+@runtime_checkable
+class Separable(Protocol):
+    """What an SAE may offer besides: to encode a few features at a time.
+
+    The pass then looks at their activations while they are still in the processor's cache.
+    """
+
+    separable: bool
+    """Whether an activation depends on the input alone, not on those of other features."""
+
+    def encode_parts(self, activations: torch.Tensor, width: int) -> Iterator[torch.Tensor]:
+        """`encode`, cut into [n, width] (the last one may be narrower), in the order of the features.
+
+        One part of all features if they are not `separable`.
+        """
         ...

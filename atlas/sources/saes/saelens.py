@@ -46,6 +46,8 @@ class _Found:
     """Its files, if they are in one folder."""
     folds: dict[str, str] = field(default_factory=dict[str, str])
     """What sae-lens folded while loading."""
+    card: dict[str, float] = field(default_factory=dict[str, float])
+    """What sae-lens' registry says was measured of it."""
 
 
 def open_saelens(config: SaeConfig, device: torch.device | str) -> SaeLensCoder:
@@ -143,7 +145,8 @@ def _from_release(release: str, sae_id: str, device: str) -> _Found:
     check_config(as_trained, f"{release} {sae_id}")
     sae = SAE.from_pretrained(release, sae_id, device=device, dtype="float32")
     source = {"release": release, "sae_id": sae_id, "repo": entry.repo_id}
-    found = _Found(sae, sae_id, source, f"{release} {sae_id}")
+    l0 = entry.expected_l0.get(sae_id)
+    found = _Found(sae, sae_id, source, f"{release} {sae_id}", card={"l0": l0} if l0 else {})
     factor = entry.norm_scaling_factor.get(sae_id)
     if as_trained.get("normalize_activations") == _SCALED and factor is not None:
         found.folds["input_scale"] = _scale_words(found, factor, "SAELens' registry")
@@ -203,6 +206,13 @@ def _check_weights(found: _Found) -> None:
                 where=found.where,
                 fix="its training diverged or the file is damaged: use another checkpoint",
             )
+    k, d_sae = getattr(found.sae.cfg, "k", None), found.sae.W_dec.shape[0]
+    if k is not None and not 1 <= k <= d_sae:
+        raise InputError(
+            f"the SAE keeps the {k} largest of its {d_sae:,} features on a token (k {k})",
+            where=found.where,
+            fix=f"correct k in its cfg.json: 1 to {d_sae}, as it was trained",
+        )
     if found.sae.cfg.metadata.hook_head_index is not None:
         raise InputError(
             "the SAE reads a single attention head (hook_head_index), which no engine of atlas offers",
@@ -238,7 +248,7 @@ def _facts(found: _Found, config: SaeConfig) -> SaeFacts:
         weights_sha256=_weights_sha256(found),
         source=found.source,
         folds=found.folds | _centring(metadata, hook_name),
-        metadata=json.loads(json.dumps(metadata.to_dict(), default=str)),
+        metadata=json.loads(json.dumps(metadata.to_dict(), default=str)) | found.card,
     )
 
 

@@ -68,10 +68,12 @@ def test_a_good_pair_raises_nothing_and_has_no_notes(gpt2: Any, tmp_path: Path):
     assert preflight(gpt2, [identity_sae(tmp_path)], contexts(gpt2)) == []
 
 
-def test_only_four_contexts_are_read(gpt2: Any, tmp_path: Path):
-    sample = contexts(gpt2)
-    preflight(gpt2, [identity_sae(tmp_path)], sample)
-    assert next(sample).context_idx == 4
+def test_only_the_first_contexts_are_read(gpt2: Any, tmp_path: Path):
+    """2,048 tokens of them, the last one whole."""
+    for size, count in ((16, 128), (30, 69)):
+        sample = iter([context(list(range(size)))] * 200)
+        preflight(gpt2, [identity_sae(tmp_path / str(size))], sample)
+        assert len(list(sample)) == 200 - count
 
 
 def test_without_contexts_only_the_pair_is_checked(gpt2: Any, tmp_path: Path):
@@ -146,7 +148,7 @@ def test_a_tokenizer_of_another_model(gpt2: Any, tmp_path: Path):
 
 def context(ids: list[int]) -> PackedContext:
     array = np.array(ids, dtype=np.int32)
-    return PackedContext(0, array, np.zeros_like(array), np.zeros_like(array))
+    return PackedContext(0, array, np.zeros_like(array), np.zeros_like(array), np.zeros(array.size, np.int16))
 
 
 def test_token_ids_beyond_the_model(gpt2: Any, tmp_path: Path):
@@ -195,15 +197,16 @@ def test_an_sae_in_which_nothing_fires_is_noted(gpt2: Any, tmp_path: Path):
     weights = models.sae_weights("standard")
     weights["b_enc"][:] = -1000
     coder = sae(tmp_path / "silent", weights=weights)
-    (note,) = preflight(gpt2, [coder], contexts(gpt2))
-    assert "silent" in note
-    assert "no feature fires on the first 60 tokens" in note
+    (note,) = preflight(gpt2, [coder], list(contexts(gpt2))[:4])
+    assert note.startswith("SAE silent: no feature fires: explained variance -")
+    assert "and L0 0.0 on 60 tokens" in note
 
 
 def test_a_reconstruction_worse_than_the_mean_is_noted(gpt2: Any, tmp_path: Path):
     good, bad = identity_sae(tmp_path / "good"), identity_sae(tmp_path / "bad", scale=9.0)
-    (note,) = preflight(gpt2, [good, bad], contexts(gpt2))
-    assert note.startswith("SAE bad: its reconstruction is worse than the mean (explained variance -")
+    (note,) = preflight(gpt2, [good, bad], list(contexts(gpt2))[:4])
+    assert note.startswith("SAE bad: it reconstructs worse than the mean would: explained variance -")
+    assert "on 60 tokens at blocks.1.hook_resid_pre as configured" in note
 
 
 def test_bos_does_not_decide_the_figures(gpt2: Any, tmp_path: Path):
@@ -227,9 +230,12 @@ def test_bos_does_not_decide_the_figures(gpt2: Any, tmp_path: Path):
     assert preflight(gpt2, [identity_sae(tmp_path / "b")], [context([0, 0, -1])]) == []
 
 
-def test_a_transcoder_is_not_judged_by_its_input(gpt2: Any, tmp_path: Path):
-    coder = sae(tmp_path, "transcoder", d_out=20)
-    assert preflight(gpt2, [coder], contexts(gpt2)) == []
+def test_a_transcoder_of_another_width_than_where_it_writes(gpt2: Any, tmp_path: Path):
+    coder = sae(tmp_path / "wide", "transcoder", d_out=20)
+    error = refusal(gpt2, [coder], contexts(gpt2))
+    assert "SAE wide writes vectors of 20, but blocks.1.hook_mlp_out of model" in error.what
+    assert error.what.endswith("has 32")
+    assert "hook_name_out" in error.fix
 
 
 def test_constant_activations_are_no_crash(gpt2: Any, tmp_path: Path):
@@ -237,22 +243,6 @@ def test_constant_activations_are_no_crash(gpt2: Any, tmp_path: Path):
         return {hook: torch.ones(*token_ids.shape, models.D_MODEL) for hook in hooks}
 
     assert preflight(Spoilt(gpt2, activations=constant), [identity_sae(tmp_path)], contexts(gpt2)) == []
-
-
-def test_the_model_runs_once_for_all_saes(gpt2: Any, tmp_path: Path):
-    calls: list[list[str]] = []
-
-    def counted(token_ids: torch.Tensor, hooks: list[str]) -> dict[str, torch.Tensor]:
-        calls.append(list(hooks))
-        return gpt2.activations(token_ids, hooks)
-
-    saes = [
-        identity_sae(tmp_path / "a"),
-        identity_sae(tmp_path / "b"),
-        identity_sae(tmp_path / "c", hook_name="blocks.2.hook_mlp_out"),
-    ]
-    preflight(Spoilt(gpt2, activations=counted), saes, contexts(gpt2))
-    assert calls == [["blocks.1.hook_resid_pre", "blocks.2.hook_mlp_out"]]
 
 
 def test_a_vocabulary_smaller_than_the_model_is_fine(gpt2: Any):

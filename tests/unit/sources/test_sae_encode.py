@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from atlas.config import SaeConfig
+from atlas.sources.saes.base import Separable
 from atlas.sources.saes.coder import SaeLensCoder
 from atlas.sources.saes.saelens import open_saelens
 from atlas.sources.saes.saelens_files import ARCHITECTURES, REFUSED
@@ -98,6 +99,43 @@ def test_encode_is_what_sae_lens_computes(case):
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("width", [1, 7, 16, 80, 1000])
+def test_parts_join_to_the_whole(case, width: int):
+    architecture, *_, folder = case
+    coder, x = opened(folder), inputs(seed=6)
+    parts = list(coder.encode_parts(x, width))
+    apart = architecture not in {"topk", "matching_pursuit"}
+    assert coder.separable == apart
+    assert isinstance(coder, Separable)
+    wanted = [width] * (80 // width) + [80 % width] * (80 % width > 0)
+    assert [part.shape[1] for part in parts] == (wanted if apart else [80])
+    whole = coder.encode(x)
+    joined = torch.cat(parts, dim=1)
+    assert torch.equal(joined > 0, whole > 0)
+    torch.testing.assert_close(joined, whole, rtol=1e-5, atol=1e-5)
+
+
+def test_parts_leave_autograd_as_it_was(case):
+    *_, folder = case
+    parts = opened(folder).encode_parts(inputs(), 16)
+    assert not next(parts).requires_grad
+    assert torch.is_grad_enabled()
+
+
+def test_decode_mixes_what_fires_alone(case):
+    *_, folder = case
+    coder = opened(folder)
+    rng = np.random.default_rng(0)
+    dense = np.where(rng.random((12, 80)) < 0.2, rng.random((12, 80)), 0).astype(np.float32)
+    dense[3], dense[11], dense[5] = 0, 0, 1
+    silent = coder.decode(torch.zeros(1, 80)).double().numpy()
+    directions = np.stack([coder.decode(torch.eye(80)[f : f + 1])[0].double().numpy() for f in range(80)])
+    expected = silent + dense.astype(np.float64) @ (directions - silent)
+    np.testing.assert_allclose(coder.decode(torch.from_numpy(dense)).numpy(), expected, rtol=1e-4, atol=1e-4)
+    turned = torch.from_numpy(np.ascontiguousarray(dense.T)).T
+    assert torch.equal(coder.decode(turned), coder.decode(torch.from_numpy(dense)))
+
+
 def test_reconstruct_is_what_the_definition_says(case):
     architecture, config, weights, folder = case
     coder = opened(folder)
@@ -132,7 +170,7 @@ def test_reconstruct_takes_any_rows_in_any_order(case):
 def test_the_decoder_directions_are_the_effect_of_one_unit_of_activation(case):
     architecture, _, _, folder = case
     coder = opened(folder)
-    directions = coder.W_dec()
+    directions = coder.weights().W_dec
     nothing = torch.zeros(1, 80)
     one = nothing.clone()
     one[0, 11] = 1.0
@@ -183,7 +221,7 @@ def test_a_transcoder_says_where_it_writes(tmp_path: Path):
     folder = models.write_sae(tmp_path / "a", "transcoder", d_out=20)
     coder = opened(folder)
     assert coder.facts.hook_name_out == "blocks.1.hook_mlp_out"
-    assert coder.W_dec().shape == (80, 20)
+    assert coder.weights().W_dec.shape == (80, 20)
     silent = models.write_sae(tmp_path / "b", "transcoder", metadata={"hook_name_out": None})
     assert opened(silent).facts.hook_name_out == "unknown"
 

@@ -12,6 +12,7 @@ import torch
 
 from atlas.config import SaeConfig
 from atlas.errors import InputError
+from atlas.sources.preflight import card_l0
 from atlas.sources.saes.saelens import open_saelens
 from tests.support import models
 
@@ -156,6 +157,18 @@ class TestRelease:
         centred = x - x.mean(-1, keepdims=True)
         expected = models.encode("standard", models.sae_config("standard"), weights, 4.0 * centred)
         np.testing.assert_allclose(coder.encode(torch.from_numpy(x)).numpy(), expected, rtol=1e-4, atol=1e-4)
+
+    @pytest.mark.parametrize(("stated", "known"), [(71.5, 71.5), (0.0, None)])
+    def test_the_l0_of_the_registry_is_kept_for_preflight(
+        self, hub: Path, monkeypatch: pytest.MonkeyPatch, stated: float, known: float | None
+    ):
+        from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
+
+        release, _, sae_id = REGISTERED
+        self.write(hub, hook_name=sae_id)
+        monkeypatch.setattr(get_pretrained_saes_directory()[release], "expected_l0", {sae_id: stated})
+        facts = opened(release=release, sae_id=sae_id).facts
+        assert facts.metadata.get("l0") == card_l0(facts) == known
 
     def test_an_unknown_release_names_the_nearest(self):
         error = refusal(release="gpt2-small-res-jbb", sae_id="blocks.8.hook_resid_pre")
