@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from atlas.store import AtlasStore
 
 
+NOT_AVAILABLE = "Not available"
+"""How a note begins that says why there is no table; one from an earlier run is then dropped."""
+
+
 @dataclass(frozen=True)
 class EnrichContext:
     """What an enricher may use; the model and SAE open on first call and stay open."""
@@ -31,7 +35,8 @@ class EnrichContext:
     sae: Callable[[], SparseCoder]
     """Gives the SAE."""
     note: Callable[[str], None]
-    """Records, for the manifest and the pages of this SAE, what exactly was done; the last call wins."""
+    """Records, for the manifest and the pages of this SAE, what exactly was done; the last call wins. A
+    sentence that begins with `NOT_AVAILABLE` says that the enricher's tables do not exist for this SAE."""
 
 
 class Enricher(Protocol):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from atlas.enrich.base import NOT_AVAILABLE
 from atlas.enrich.ranking import largest, tile_rows
-from atlas.schema import HISTOGRAM, LOGITS
+from atlas.schema import HISTOGRAM, LOGITS, with_kinds
 
 if TYPE_CHECKING:
     import torch
@@ -37,37 +38,48 @@ class LogitEffects:
     writes: ClassVar[tuple[str, ...]] = ("logits",)
     notes: ClassVar[str] = (
         "The logit effect of feature f on token t is d · W_U[:, t] minus its mean over all tokens of the "
-        "tokenizer, where d is the feature's decoder direction: the change in logits per unit of activation "
-        "that the direction causes directly, later layers and the final norm's division left out. The mean "
-        "is removed because the softmax does not see it. Tokens of equal effect are ordered by token id."
+        "tokenizer, where d is the feature's decoder direction times the final norm's scale: the change in "
+        "logits per unit of activation that the direction causes directly, later layers and the final norm's "
+        "division left out. The mean is removed because the softmax does not see it. The raw logit effect is "
+        "W_dec · W_U as it is, nothing folded or removed; the dataset has the ends of both. Tokens of equal "
+        "effect are ordered by token id."
     )
 
     def run(self, context: EnrichContext) -> None:
         """Write `logits` (one row per feature), or note why there can be none for this SAE."""
         coder, engine = context.sae(), context.engine()
-        W_dec = coder.W_dec()
+        W_dec = coder.weights().W_dec
         hook_name = coder.facts.hook_name_out or coder.facts.hook_name
         reason = unavailable(hook_name, W_dec.shape[1], engine.facts.d_model)
         if reason:
-            context.note(f"Not available: {reason}.")
+            context.note(f"{NOT_AVAILABLE}: {reason}.")
             return
         unembedding = engine.unembedding()
-        fold = context.config.fold_final_norm
-        context.note(folding(unembedding, fold=fold))
+        context.note(shown(unembedding, folded=context.config.fold_final_norm))
         ids = tokenizer_ids(context.store)
         ids = ids[ids < unembedding.W_U.shape[1]]
-        schema = _documented(folding(unembedding, fold=fold))
+        schema = table_schema(unembedding, folded=context.config.fold_final_norm)
         n = context.config.logit_effects
+        tiles = zip(
+            logit_effects(W_dec, unembedding, ids),
+            logit_effects(W_dec, unembedding, ids, raw=True),
+            strict=True,
+        )
         with context.store.writer("logits", sae=context.sae_slug, schema=schema) as writer:
-            for start, effects in logit_effects(W_dec, unembedding, ids, fold=fold):
+            for (start, effects), (_, raw) in tiles:
                 features = np.arange(start, start + effects.shape[0], dtype=np.int32)
-                columns = [
-                    pa.array(features),
-                    largest(effects, n).tokens(ids),
-                    largest(-effects, n).tokens(ids, -1.0),
-                    histograms(effects),
-                ]
-                writer.write(pa.table(columns, schema=schema))
+                skew, kurtosis = skew_and_kurtosis(effects)
+                columns: dict[str, pa.Array] = {
+                    "feature_idx": pa.array(features),
+                    "positive_logits": largest(effects, n).tokens(ids),
+                    "negative_logits": largest(-effects, n).tokens(ids, -1.0),
+                    "logit_histogram": histograms(effects),
+                    "logit_kurtosis": pa.array(kurtosis, from_pandas=True),
+                    "logit_skew": pa.array(skew, from_pandas=True),
+                    "raw_positive_logits": largest(raw, n).tokens(ids),
+                    "raw_negative_logits": largest(-raw, n).tokens(ids, -1.0),
+                }
+                writer.write(pa.table([columns[name] for name in schema.names], schema=schema))
 
 
 def tokenizer_ids(store: AtlasStore) -> NDArray[np.int32]:
@@ -96,10 +108,15 @@ def unavailable(hook_name: str, width: int, d_model: int) -> str:
     return ""
 
 
-def folding(unembedding: Unembedding, *, fold: bool) -> str:
-    """In words: what was done to the decoder direction before W_U."""
-    if not fold:
-        return "Final norm not folded: the decoder direction meets W_U as it is."
+def shown(unembedding: Unembedding, *, folded: bool) -> str:
+    """In words: which logit effects the pages show, and what was done to the decoder direction before W_U."""
+    if not folded:
+        return "Shown raw: the decoder direction meets W_U as it is, final norm not folded, no mean removed."
+    return folding(unembedding)
+
+
+def folding(unembedding: Unembedding) -> str:
+    """In words: what was done to the decoder direction before W_U for the effects that are not raw."""
     if unembedding.norm_kind == "none":
         return "The model has no final norm to fold."
     centred = unembedding.norm_kind == "layer_norm"
@@ -110,12 +127,12 @@ def folding(unembedding: Unembedding, *, fold: bool) -> str:
 
 
 def logit_effects(
-    W_dec: torch.Tensor, unembedding: Unembedding, token_ids: NDArray[np.int32], *, fold: bool
+    W_dec: torch.Tensor, unembedding: Unembedding, token_ids: NDArray[np.int32], *, raw: bool = False
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """(first feature, effects [tile, n_tokens] float32) tile by tile, for W_dec [d_sae, d_model].
 
-    Column c belongs to token_ids[c]. A direction with values that are not finite has no effects:
-    its row is NaN.
+    Column c belongs to token_ids[c]. The final norm is folded and each row's mean removed, unless `raw`.
+    A direction with values that are not finite has no effects, nor has a zero one: its row is NaN.
     """
     import torch
 
@@ -127,14 +144,29 @@ def logit_effects(
     step = tile_rows(W_U.shape[1])
     for start in range(0, W_dec.shape[0], step):
         directions = W_dec[start : start + step].to(W_U.device, torch.float32)
-        if fold:
+        if not raw:
             directions = fold_norm(directions, unembedding)
         effects = directions @ W_U
-        if effects.shape[1]:
-            effects = effects - effects.mean(dim=1, keepdim=True, dtype=torch.float64).float()
+        if effects.shape[1] and not raw:
+            effects = centred(effects)
         # A zero direction would rank all tokens by number alone.
         effects[~directions.any(dim=1)] = torch.nan
         yield start, effects
+
+
+def centred(values: torch.Tensor) -> torch.Tensor:
+    """`values` [rows, columns] less the mean of each row, which is taken in float64."""
+    return values - row_means(values).to(values)
+
+
+def row_means(values: torch.Tensor) -> torch.Tensor:
+    """[rows, 1] mean of each row of `values`, float64, on a GPU or else the CPU."""
+    import torch
+
+    if values.is_cuda:
+        return values.mean(dim=1, keepdim=True, dtype=torch.float64)
+    # torch shares a row among threads, and the sum then depends on their number.
+    return torch.from_numpy(values.cpu().numpy().mean(axis=1, keepdims=True, dtype=np.float64))
 
 
 def fold_norm(directions: torch.Tensor, unembedding: Unembedding) -> torch.Tensor:
@@ -180,15 +212,40 @@ def histograms(effects: torch.Tensor) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), structs, type=HISTOGRAM)
 
 
-def _documented(sentence: str) -> pa.Schema:
-    """The table's schema with `sentence` in the meaning of its columns: it travels with the data."""
+def skew_and_kurtosis(effects: torch.Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Skewness and excess kurtosis [rows] of each row of `effects`, from central moments over all n values.
+
+    NaN for a row with NaN, and where all values are equal.
+    """
+    import torch
+
+    # Apple's mps has no float64.
+    values = effects.cpu().double() if effects.device.type == "mps" else effects.double()
+    apart = values - row_means(values)
+    square = apart * apart
+    variance, third, fourth = (row_means(part)[:, 0] for part in (square, square * apart, square * square))
+    skew = torch.where(variance > 0, third / variance**1.5, torch.nan)
+    kurtosis = torch.where(variance > 0, fourth / variance**2 - 3, torch.nan)
+    return skew.cpu().numpy(), kurtosis.cpu().numpy()
+
+
+def table_schema(unembedding: Unembedding, *, folded: bool) -> pa.Schema:
+    """`schema.LOGITS`: the pages get the `folded` effects or else the raw lists.
+
+    What was folded stands in the meaning of the columns, so that it travels with the data.
+    """
+    sentence = folding(unembedding)
     fields: list[pa.Field] = []
     for field in LOGITS:
         metadata = dict(field.metadata)
-        if field.name != "feature_idx":
+        if field.name != "feature_idx" and not field.name.startswith("raw_"):
             metadata[b"atlas.doc"] += b" " + sentence.encode()
         fields.append(field.with_metadata(metadata))
-    return pa.schema(fields)
+    if folded:
+        return pa.schema(fields)
+    ends = ("positive_logits", "negative_logits")
+    hidden = dict.fromkeys((*ends, "logit_histogram"), "hidden")
+    return with_kinds(pa.schema(fields), {**hidden, **{f"raw_{name}": "token_list" for name in ends}})
 
 
 LOGIT_EFFECTS = LogitEffects()

@@ -32,7 +32,7 @@ class Neighbours:
 
     def run(self, context: EnrichContext) -> None:
         """Write `neighbours`, one row per feature, dead ones included: direction does not need firing."""
-        directions = context.sae().W_dec().to(compute_device(context.store))
+        directions = context.sae().weights().W_dec.to(compute_device(context.store))
         with context.store.writer("neighbours", sae=context.sae_slug, schema=NEIGHBOURS_TABLE) as writer:
             for start, ranked in nearest_directions(directions, context.config.neighbours):
                 stop = start + ranked.offsets.size - 1

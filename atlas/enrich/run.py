@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atlas.enrich.base import EnrichContext, Enricher
+from atlas.enrich.base import NOT_AVAILABLE, EnrichContext, Enricher
 from atlas.errors import InputError
 from atlas.plugins import available, load
 
@@ -58,9 +58,12 @@ def enrich_all(
 
             absent = [name for name in enricher.reads if not (store.has(name, slug) or store.has(name))]
             if absent:
-                note(f"Not available: the dataset has no table {absent[0]!r}.")
-                continue
-            enricher.run(EnrichContext(store, slug, options, config.corpus.seed, engine, sae, note))
+                note(f"{NOT_AVAILABLE}: the dataset has no table {absent[0]!r}.")
+            else:
+                enricher.run(EnrichContext(store, slug, options, config.corpus.seed, engine, sae, note))
+            if notes.get(key, "").startswith(NOT_AVAILABLE):
+                for table in enricher.writes:
+                    store.drop(table, slug)
     progress("done", steps, steps)
     store.update(enrichers=notes, versions={**store.manifest.versions, **_versions()})
 

@@ -45,7 +45,7 @@ class Umap:
 
     def run(self, context: EnrichContext) -> None:
         """Write `coords` (one row per feature with a direction) and `clusters` (one row per cluster)."""
-        unit = unit_directions(context.sae().W_dec().to(compute_device(context.store)))
+        unit = unit_directions(context.sae().weights().W_dec.to(compute_device(context.store)))
         features = np.flatnonzero(unit.any(dim=1).cpu().numpy()).astype(np.int32)
         config = context.config
         places = layout(unit[features], config.umap_neighbors, config.umap_min_dist, context.seed)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from atlas.errors import InputError
 from atlas.render.windows import Vocabulary, Windows, flatten
-from atlas.schema import EXAMPLES, FEATURE_LIST, HISTOGRAM, TOKEN_LIST, ColumnInfo, column_info
+from atlas.schema import EXAMPLES, FEATURE_LIST, HISTOGRAM, SOURCE_LIST, TOKEN_LIST, ColumnInfo, column_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,13 @@ TOKENS_COLUMN = "top_tokens"
 SHARE_SUFFIX = "_share"
 """A hidden column `<name>_share` says in how much of the corpus the column `<name>` was counted."""
 
-_OWN_PAGES = {"examples", "explanations", "report", "clusters"}
-_LIST_TYPES = {"histogram": HISTOGRAM, "token_list": TOKEN_LIST, "feature_list": FEATURE_LIST}
+_OWN_PAGES = {"examples", "effects", "explanations", "report", "clusters"}
+_LIST_TYPES = {
+    "histogram": HISTOGRAM,
+    "token_list": TOKEN_LIST,
+    "feature_list": FEATURE_LIST,
+    "source_list": SOURCE_LIST,
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class SaeData:
         self._vocabulary = vocabulary
         prefix = f"{entry.slug}/"
         names = [key.removeprefix(prefix) for key in store.manifest.tables if key.startswith(prefix)]
-        order = ["features", "logits", "neighbours", "coords"]
+        order = ["features", "logits", "weights", "neighbours", "coords"]
         names.sort(key=lambda name: (order.index(name) if name in order else len(order), name))
         self._columns: dict[str, list[ColumnInfo]] = {}
         for name in names:
@@ -104,7 +109,7 @@ class SaeData:
         for field in schema if "feature_idx" in schema.names else ():
             info = column_info(field)
             expected = _LIST_TYPES.get(info.kind)
-            if expected is not None and not field.type.equals(expected):
+            if expected is not None and not _fits(field.type, expected, info.kind):
                 raise InputError(
                     f"column {field.name!r} says it is a {info.kind} but is a {field.type}",
                     where=f"table {self.slug}/{table}",
@@ -122,6 +127,14 @@ class SaeData:
         else:
             rows = EXAMPLES.empty_table()
         return Windows(rows, self._vocabulary, start, stop)
+
+
+def _fits(actual: pa.DataType, expected: pa.DataType, kind: str) -> bool:
+    """Whether `actual` is `expected`; records of a 'feature_list' may have further fields at their end."""
+    if kind != "feature_list" or not pa.types.is_list(actual) or not pa.types.is_struct(actual.value_type):
+        return actual.equals(expected)
+    wanted = list(expected.value_type)
+    return [field.remove_metadata() for field in actual.value_type][: len(wanted)] == wanted
 
 
 def _values(column: pa.ChunkedArray, info: ColumnInfo) -> list[Any]:

@@ -14,6 +14,7 @@ from atlas import schema
 from atlas.config import EnrichConfig
 from atlas.enrich.base import EnrichContext
 from atlas.schema import column
+from atlas.sources.saes.base import SaeWeights
 from atlas.store import AtlasStore
 
 if TYPE_CHECKING:
@@ -82,20 +83,24 @@ def write(
 def context(store: AtlasStore, slug: str = "one", **options: Any) -> tuple[EnrichContext, list[str]]:
     """(what an enricher is given, the list its notes end up in).
 
-    `options` may hold W_dec, facts, unembedding, d_model; the others are those of `EnrichConfig`.
+    `options` may hold W_dec (or whole weights), facts, unembedding, d_model; the others are those of
+    `EnrichConfig`.
     """
     notes: list[str] = []
-    coder = fake_sae(options.pop("W_dec", None), **options.pop("facts", {}))
+    coder = fake_sae(
+        options.pop("W_dec", None), weights=options.pop("weights", None), **options.pop("facts", {})
+    )
     engine = fake_engine(options.pop("unembedding", None), options.pop("d_model", 4))
     config = EnrichConfig(**options)
     made = EnrichContext(store, slug, config, 0, lambda: engine, lambda: coder, notes.append)
     return made, notes
 
 
-def fake_sae(W_dec: torch.Tensor | None = None, **facts: Any) -> Any:
-    """An SAE that has decoder directions and facts, and nothing else."""
+def fake_sae(W_dec: torch.Tensor | None = None, *, weights: SaeWeights | None = None, **facts: Any) -> Any:
+    """An SAE that has weights (or just decoder directions) and facts, and nothing else."""
     known = {"hook_name": "blocks.1.hook_resid_pre", "hook_name_out": "", **facts}
-    return SimpleNamespace(facts=SimpleNamespace(**known), W_dec=lambda: W_dec)
+    found: Any = SaeWeights(None, W_dec, None, None, None) if weights is None else weights  # type: ignore[arg-type]
+    return SimpleNamespace(facts=SimpleNamespace(**known), weights=lambda: found)
 
 
 def fake_engine(unembedding: Any = None, d_model: int = 4) -> Any:
@@ -145,6 +150,7 @@ def _example(feature: int, rank: int, token_before: int) -> dict[str, Any]:
         "context_idx": rank,
         "position": 5,
         "document_idx": 0,
+        "copies": 1,
         "peak": len(lead),
         "token_ids": window,
         "activations": np.zeros(len(window)).tolist(),

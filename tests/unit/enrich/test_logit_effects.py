@@ -13,6 +13,8 @@ from atlas.enrich.logit_effects import (
     folding,
     histograms,
     logit_effects,
+    shown,
+    skew_and_kurtosis,
     tokenizer_ids,
     unavailable,
 )
@@ -35,58 +37,59 @@ def directions(count: int = 12, seed: int = 1) -> torch.Tensor:
     return torch.randn(count, D, generator=torch.Generator().manual_seed(seed))
 
 
-def by_definition(W: np.ndarray, final: Unembedding, ids: list[int], *, fold: bool) -> np.ndarray:
+def by_definition(W: np.ndarray, final: Unembedding, ids: list[int], *, raw: bool = False) -> np.ndarray:
     """Dense, in double precision, one feature and one token at a time."""
     W_U = final.W_U.double().numpy()
     effects = np.zeros((len(W), len(ids)))
     for f, direction in enumerate(W):
         d = direction
-        if fold and final.norm_kind == "layer_norm":
+        if not raw and final.norm_kind == "layer_norm":
             d = d - sum(d) / len(d)
-        if fold and final.norm_scale is not None:
+        if not raw and final.norm_scale is not None:
             d = d * final.norm_scale.double().numpy()
         for place, token in enumerate(ids):
             effects[f, place] = sum(d[k] * W_U[k, token] for k in range(len(d)))
-        effects[f] -= sum(effects[f]) / len(ids)
+        if not raw:
+            effects[f] -= sum(effects[f]) / len(ids)
     return effects
 
 
-def dense(W: torch.Tensor, final: Unembedding, ids: list[int], *, fold: bool) -> np.ndarray:
-    tiles = list(logit_effects(W, final, np.array(ids, np.int32), fold=fold))
+def dense(W: torch.Tensor, final: Unembedding, ids: list[int], *, raw: bool = False) -> np.ndarray:
+    tiles = list(logit_effects(W, final, np.array(ids, np.int32), raw=raw))
     assert [start for start, _ in tiles] == list(np.cumsum([0] + [len(tile) for _, tile in tiles])[:-1])
     return np.concatenate([tile.numpy() for _, tile in tiles])
 
 
 @pytest.mark.parametrize("tile", [1, 5, 100])
-@pytest.mark.parametrize("fold", [True, False])
+@pytest.mark.parametrize("raw", [True, False])
 @pytest.mark.parametrize(
     ("kind", "scale"), [("layer_norm", True), ("layer_norm", False), ("rms_norm", True), ("none", False)]
 )
-def test_effects_equal_the_definition(monkeypatch, kind, scale, fold, tile):
+def test_effects_equal_the_definition(monkeypatch, kind, scale, raw, tile):
     monkeypatch.setattr(module, "tile_rows", lambda _: tile)
     final, W = unembedding(kind, scale=scale), directions()
     ids = list(range(V))
-    expected = by_definition(W.double().numpy(), final, ids, fold=fold)
-    np.testing.assert_allclose(dense(W, final, ids, fold=fold), expected, atol=1e-5)
+    expected = by_definition(W.double().numpy(), final, ids, raw=raw)
+    np.testing.assert_allclose(dense(W, final, ids, raw=raw), expected, atol=1e-5)
 
 
-def test_folding_changes_the_effects():
+def test_raw_effects_are_others():
     final, W, ids = unembedding(), directions(), list(range(V))
-    assert np.abs(dense(W, final, ids, fold=True) - dense(W, final, ids, fold=False)).max() > 0.1
+    assert np.abs(dense(W, final, ids) - dense(W, final, ids, raw=True)).max() > 0.1
 
 
 def test_the_mean_is_over_the_tokenizers_tokens_only():
     final, W = unembedding(width=V), directions()
     ids = [0, 3, 4, 20]
-    expected = by_definition(W.double().numpy(), final, ids, fold=True)
-    actual = dense(W, final, ids, fold=True)
+    expected = by_definition(W.double().numpy(), final, ids)
+    actual = dense(W, final, ids)
     np.testing.assert_allclose(actual, expected, atol=1e-5)
     np.testing.assert_allclose(actual.mean(axis=1), 0, atol=1e-6)
 
 
 def test_a_direction_that_the_norm_removes_has_no_effects():
     W = torch.stack([torch.zeros(D), torch.full((D,), 3.0), torch.tensor([1.0, 0, 0, 0])])
-    effects = dense(W, unembedding("layer_norm"), list(range(V)), fold=True)
+    effects = dense(W, unembedding("layer_norm"), list(range(V)))
     assert np.isnan(effects[:2]).all()
     assert np.isfinite(effects[2]).all()
 
@@ -104,19 +107,29 @@ def write_logits(path, W, final, *, tokens: int = V, **options):
 def test_the_table_lists_both_ends(tmp_path):
     final, W = unembedding(), directions()
     store, notes = write_logits(tmp_path / "data", W, final, logit_effects=6)
-    expected = by_definition(W.double().numpy(), final, list(range(V)), fold=True)
     rows = store.read("logits", "one").to_pylist()
     assert [row["feature_idx"] for row in rows] == list(range(len(W)))
-    for row, effects in zip(rows, expected, strict=True):
-        best = np.argsort(-effects, kind="stable")[:6]
-        worst = np.argsort(effects, kind="stable")[:6]
-        assert [entry["token_id"] for entry in row["positive_logits"]] == best.tolist()
-        assert [entry["token_id"] for entry in row["negative_logits"]] == worst.tolist()
-        for entries, places in ((row["positive_logits"], best), (row["negative_logits"], worst)):
-            np.testing.assert_allclose([entry["value"] for entry in entries], effects[places], atol=1e-5)
-            assert {entry["count"] for entry in entries} == {0}
+    for raw, prefix in ((False, ""), (True, "raw_")):
+        expected = by_definition(W.double().numpy(), final, list(range(V)), raw=raw)
+        for row, effects in zip(rows, expected, strict=True):
+            best = np.argsort(-effects, kind="stable")[:6]
+            worst = np.argsort(effects, kind="stable")[:6]
+            for end, places in (("positive", best), ("negative", worst)):
+                entries = row[f"{prefix}{end}_logits"]
+                assert [entry["token_id"] for entry in entries] == places.tolist()
+                np.testing.assert_allclose([entry["value"] for entry in entries], effects[places], atol=1e-5)
+                assert {entry["count"] for entry in entries} == {0}
     assert notes[-1].startswith("Final norm folded")
     assert store.verify() == []
+
+
+def test_the_table_has_the_shape_of_the_effects(tmp_path):
+    final, W = unembedding(), directions()
+    store, _ = write_logits(tmp_path / "data", W, final)
+    rows = store.read("logits", "one").to_pylist()
+    for row, effects in zip(rows, by_definition(W.double().numpy(), final, list(range(V))), strict=True):
+        assert row["logit_skew"] == pytest.approx(by_moments(effects)[0], abs=1e-4)
+        assert row["logit_kurtosis"] == pytest.approx(by_moments(effects)[1], abs=1e-4)
 
 
 def test_equal_effects_are_ordered_by_token(tmp_path):
@@ -175,17 +188,75 @@ def test_a_zero_direction_gets_an_empty_row(tmp_path):
     W[1] = 0
     store, _ = write_logits(tmp_path / "data", W, unembedding())
     row = store.read("logits", "one").to_pylist()[1]
-    assert row == {"feature_idx": 1, "positive_logits": [], "negative_logits": [], "logit_histogram": []}
+    assert row.pop("feature_idx") == 1
+    assert set(map(str, row.values())) == {"[]", "None"}
+    assert row["logit_kurtosis"] is row["logit_skew"] is None
 
 
-@pytest.mark.parametrize(("fold", "words"), [(True, "Final norm folded"), (False, "Final norm not folded")])
-def test_the_columns_say_whether_the_norm_is_folded(tmp_path, fold, words):
+FOLDED = ("positive_logits", "negative_logits", "logit_histogram", "logit_kurtosis", "logit_skew")
+RAW = ("raw_positive_logits", "raw_negative_logits")
+
+
+@pytest.mark.parametrize("fold", [True, False])
+def test_the_columns_say_what_was_folded(tmp_path, fold):
+    store, _ = write_logits(tmp_path / "data", directions(), unembedding(), fold_final_norm=fold)
+    docs = {field.name: column_info(field).doc for field in store.schema("logits", "one")}
+    assert [name for name in docs if docs[name].endswith(folding(unembedding()))] == list(FOLDED)
+    assert all("nothing folded, no mean removed" in docs[name] for name in RAW)
+
+
+@pytest.mark.parametrize(
+    ("fold", "words", "drawn"),
+    [(True, "Final norm folded", FOLDED[:3]), (False, "Shown raw", RAW)],
+)
+def test_pages_show_one_of_the_two_and_the_note_says_which(tmp_path, fold, words, drawn):
     store, notes = write_logits(tmp_path / "data", directions(), unembedding(), fold_final_norm=fold)
     assert notes[0].startswith(words)
-    schema = store.schema("logits", "one")
-    for name in ("positive_logits", "negative_logits", "logit_histogram"):
-        assert column_info(schema.field(name)).doc.endswith(notes[0])
-    assert words not in column_info(schema.field("feature_idx")).doc
+    kinds = {field.name: column_info(field).kind for field in store.schema("logits", "one")}
+    lists = [name for name in (*FOLDED[:3], *RAW) if kinds[name] != "hidden"]
+    assert lists == list(drawn)
+    assert kinds["logit_kurtosis"] == kinds["logit_skew"] == "scalar"
+
+
+def test_which_of_the_two_is_shown_changes_no_number(tmp_path):
+    tables = [
+        write_logits(tmp_path / str(fold), directions(), unembedding(), fold_final_norm=fold)[0]
+        .read("logits", "one")
+        .to_pylist()
+        for fold in (True, False)
+    ]
+    assert tables[0] == tables[1]
+
+
+# ---- moments
+
+
+def by_moments(values: np.ndarray) -> tuple[float, float]:
+    """(skewness, excess kurtosis), one value at a time."""
+    mean = sum(values) / len(values)
+    second, third, fourth = (sum((value - mean) ** n for value in values) / len(values) for n in (2, 3, 4))
+    return third / second**1.5, fourth / second**2 - 3
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e5])
+def test_moments_equal_the_definition(scale):
+    values = torch.randn(5, 400, generator=torch.Generator().manual_seed(3)).exp() * scale
+    skew, kurtosis = skew_and_kurtosis(values)
+    for row, *found in zip(values.double().numpy(), skew, kurtosis, strict=True):
+        assert found == pytest.approx(by_moments(row), rel=1e-9)
+
+
+def test_moments_of_known_shapes():
+    one_of_four = torch.tensor([[0.0, 0.0, 0.0, 1.0], [1.0, 1.0, -1.0, -1.0]])
+    skew, kurtosis = skew_and_kurtosis(one_of_four)
+    assert skew.tolist() == pytest.approx([2 / 3**0.5, 0])
+    assert kurtosis.tolist() == pytest.approx([4 / 3 + 1 - 3, -2])
+
+
+def test_equal_effects_have_no_shape():
+    skew, kurtosis = skew_and_kurtosis(torch.tensor([[0.1] * 7, [torch.nan] * 7, [0.0] * 7]))
+    assert np.isnan(skew).all()
+    assert np.isnan(kurtosis).all()
 
 
 def test_twice_gives_the_same_bytes(tmp_path):
@@ -249,12 +320,13 @@ def test_a_transcoder_writes_at_its_output_hook(tmp_path):
 
 
 def test_the_words_for_every_kind_of_final_norm():
-    assert "mean is removed" in folding(unembedding("layer_norm"), fold=True)
-    assert "mean is removed" not in folding(unembedding("rms_norm"), fold=True)
-    assert "learned scale" in folding(unembedding("rms_norm"), fold=True)
-    assert "no learned scale" in folding(unembedding("layer_norm", scale=False), fold=True)
-    assert "no final norm" in folding(unembedding("none", scale=False), fold=True)
-    assert "not folded" in folding(unembedding("layer_norm"), fold=False)
+    assert "mean is removed" in folding(unembedding("layer_norm"))
+    assert "mean is removed" not in folding(unembedding("rms_norm"))
+    assert "learned scale" in folding(unembedding("rms_norm"))
+    assert "no learned scale" in folding(unembedding("layer_norm", scale=False))
+    assert "no final norm" in folding(unembedding("none", scale=False))
+    assert shown(unembedding("layer_norm"), folded=True) == folding(unembedding("layer_norm"))
+    assert "not folded, no mean removed" in shown(unembedding("layer_norm"), folded=False)
 
 
 # ---- histograms

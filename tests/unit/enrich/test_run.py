@@ -122,7 +122,7 @@ def test_the_built_in_enrichers_fill_an_atlas(tmp_path):
     assert store.verify() == []
     assert [done for _, done, _ in steps] == list(range(len(steps)))
     assert {total for _, _, total in steps} == {len(steps) - 1}
-    assert steps[0][0] == "one: explanations"
+    assert steps[0][0] == "one: effects"
 
 
 def test_models_are_opened_only_where_needed(tmp_path, monkeypatch):
@@ -186,3 +186,32 @@ def test_a_failing_enricher_leaves_no_notes(tmp_path, monkeypatch):
 def test_libraries_that_are_not_installed_have_no_version(monkeypatch):
     monkeypatch.setattr(module, "LIBRARIES", ("numpy", "no-such-distribution"))
     assert set(module._versions()) == {"numpy"}
+
+
+def test_a_table_that_is_not_available_any_more_is_dropped(tmp_path, monkeypatch):
+    def write(context: Any) -> None:
+        if context.config.neighbours == 3:
+            context.note("Not available: three.")
+            return
+        with context.store.writer("extra", sae=context.sae_slug, schema=SAE_TABLES["neighbours"]):
+            pass
+
+    use(monkeypatch, enricher("fickle", writes=("extra",), run=write))
+    store = store_of(tmp_path / "data", "one")
+    path = tmp_path / "data"
+    enrich_all(store, config(), lambda: None, lambda _: None, silent)
+    (file,) = store.manifest.tables["one/extra"]
+    enrich_all(store, config(neighbours=3), lambda: None, lambda _: None, silent)
+    assert not store.has("extra", "one")
+    assert not (path / file.path).exists()
+    assert store.manifest.enrichers["one/fickle"] == "Not available: three."
+    assert store.verify() == []
+
+
+def test_a_table_whose_sources_are_gone_is_dropped(tmp_path, monkeypatch):
+    use(monkeypatch, enricher("late", reads=("gone",), writes=("extra",)))
+    store = store_of(tmp_path / "data", "one")
+    with store.writer("extra", sae="one", schema=SAE_TABLES["neighbours"]):
+        pass
+    enrich_all(store, config(), lambda: None, lambda _: None, silent)
+    assert not store.has("extra", "one")
