@@ -1,5 +1,6 @@
 # `make demo` builds the demo atlas, `make test` proves everything; both make their own environment in .venv.
 # Settings: PYTHON=python3.12 (any Python from 3.11 on), WORKERS=4 (test processes).
+# PEER="--peer SCRIPT --peer-python PYTHON" lets `make bench` compare with SAEDashboard in an environment of its own.
 # pip reads its own settings (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, pip.conf), e.g. to take a CPU build of torch.
 
 SHELL := bash
@@ -24,7 +25,7 @@ FRONT := $(THEME)/node_modules/.installed
 FRONT_SOURCES := hatch_build.py $(wildcard $(THEME)/package-lock.json $(THEME)/build.mjs) \
 	$(shell find $(THEME)/src $(THEME)/panels -name '*.ts')
 
-.PHONY: help demo serve test check front docs browser lock schema bench clean
+.PHONY: help demo serve test check front docs browser strace lock schema bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -37,7 +38,7 @@ demo: $(INSTALLED)  ## Build the demo atlas and say where it is
 serve: $(INSTALLED)  ## Serve the built site on this machine
 	@$(BIN)/atlas serve build/site
 
-test: $(FRONT) $(INSTALLED) check front docs browser  ## Run every check and the whole suite, a browser included
+test: $(FRONT) $(INSTALLED) check front docs browser strace  ## Run every check and the whole suite, a browser included
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
 
 check: $(INSTALLED)  ## Lint, formatting, types, import contracts
@@ -54,6 +55,9 @@ docs: $(INSTALLED)  ## Build the user guide into build/docs
 
 browser: $(BROWSER)  ## Make sure there is a Chromium
 
+strace:  ## Try to have strace, for one test
+	@tools/strace
+
 lock: $(DEPENDENCIES)  ## Resolve requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	tools/lock $(BIN)/uv
@@ -61,8 +65,9 @@ lock: $(DEPENDENCIES)  ## Resolve requirements.lock anew from pyproject.toml
 schema: $(INSTALLED)  ## Write the generated files that are committed (JSON Schema, TypeScript payload types)
 	$(BIN)/python tools/generate.py
 
-bench: $(INSTALLED)  ## Measure the demo and write bench/RESULTS.md
+bench: $(INSTALLED)  ## Measure the demo and the pass, and write bench/RESULTS.md
 	$(BIN)/python bench/demo.py
+	$(BIN)/python bench/pass.py $(PEER)
 
 clean:  ## Remove the environment, caches and everything built
 	rm -rf $(VENV) build dist site $(THEME)/node_modules $(THEME)/dist

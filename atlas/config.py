@@ -83,6 +83,11 @@ class CorpusConfig(_Section):
         default="text", description="Column or key that holds the text (jsonl, parquet, huggingface)."
     )
     name_column: str | None = Field(default=None, description="Column or key that names the document.")
+    source_column: str | None = Field(
+        default=None,
+        description="Column or key that says what part of the corpus a document is from (jsonl, parquet,"
+        " huggingface). Default: its file, or the subset.",
+    )
     context_size: int | None = Field(
         default=None, ge=2, description="Tokens per packed sequence. Default: as the SAE was trained."
     )
@@ -121,11 +126,37 @@ class PassConfig(_Section):
     random_examples: int = Field(
         default=8, ge=0, le=100, description="Examples from random contexts in which the feature fires."
     )
+    counter_examples: int = Field(
+        default=4,
+        ge=0,
+        le=50,
+        description="Counter-examples per feature of each kind (its top token without it; contexts it"
+        " just misses); 0 for none.",
+    )
+    sample_tokens: int = Field(
+        default=65_536,
+        ge=0,
+        description="Tokens on which features are seen together: co-activation and counter-examples rest"
+        " on them. Whole contexts drawn by a hash, all firings there kept in memory (8 bytes each); 0 for"
+        " neither.",
+    )
     window_before: int = Field(
         default=26, ge=0, le=512, description="Tokens shown before an example's own token."
     )
     window_after: int = Field(default=14, ge=0, le=512, description="Tokens shown after it.")
+    loss_tokens: int = Field(
+        default=16_384,
+        ge=0,
+        description="Tokens at the start of the corpus on which the model's loss with and without each SAE is"
+        " measured after the pass: two forward passes of the whole model per SAE, and one more. 0: none.",
+    )
     mask: MaskConfig = Field(default_factory=MaskConfig, description="Which tokens count.")
+    checkpoint_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="Seconds between commits of an unfinished pass to disk; 0 commits after every batch.",
+    )
 
 
 class EnrichConfig(_Section):
@@ -136,7 +167,16 @@ class EnrichConfig(_Section):
     )
     fold_final_norm: bool = Field(
         default=True,
-        description="Multiply the decoder direction by the final norm's scale before W_U; pages say which.",
+        description="Pages show logit effects with the final norm's scale folded and the vocabulary's mean"
+        " removed; false: the raw ones, W_dec · W_U. The dataset has both, and pages say which they show.",
+    )
+    effects: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Measure what ablating each feature does to its strongest examples. auto: for models of"
+        " up to 50 million parameters on a CPU, 1 billion elsewhere.",
+    )
+    effect_examples: int = Field(
+        default=1, ge=1, le=5, description="Strongest examples per feature on which effects are measured."
     )
     neighbours: int = Field(default=10, ge=1, le=100, description="Most similar features kept per feature.")
     umap_neighbors: int = Field(default=15, ge=2, description="umap-learn's n_neighbors.")

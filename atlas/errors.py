@@ -63,6 +63,15 @@ class ConfigError(InputError):
         return "\n".join([self.what, *(str(problem) for problem in self.problems)])
 
 
+class OutOfMemoryError(InputError):
+    """The model, the SAE or the batch does not fit into memory (exit 2)."""
+
+    def __init__(self, what: str = "not enough memory") -> None:
+        super().__init__(
+            what, fix="lower pass.batch_contexts (or corpus.context_size), or use a smaller SAE or dtype"
+        )
+
+
 class LockedError(AtlasError):
     """Another build holds the folder (exit 3)."""
 
@@ -89,6 +98,15 @@ class InterruptedBuildError(AtlasError):
     """The user stopped the build; what was finished is kept (exit 130)."""
 
     exit_code = EXIT_INTERRUPTED
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` is Python's, Arrow's or torch's word for a lack of memory, on any device."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or any(words in str(error) for words in ("can't allocate memory", "bad_alloc"))
+    )
 
 
 def nearest(value: str, valid: Iterable[str], count: int = 5) -> list[str]:

@@ -9,6 +9,8 @@ import numpy as np
 from atlas.check.relations import (
     Bounds,
     column_problems,
+    context_problems,
+    effect_problems,
     entries_of,
     example_problems,
     lengths_of,
@@ -32,7 +34,7 @@ STEP = 1024
 STREAM_TABLES = frozenset({"features", "examples", "report"})
 """Tables of an SAE that every pass writes."""
 
-COMPLETE = frozenset({"features", "logits", "neighbours"})
+COMPLETE = frozenset({"features", "logits", "weights", "neighbours"})
 """Tables with exactly one row for every feature; the others leave out features that have nothing to say."""
 
 
@@ -94,6 +96,9 @@ def _shared_table(store: AtlasStore, name: str, bounds: Bounds) -> Iterator[str]
             store.read("postings", columns=["sae", "feature_idx", "weight"]), bounds
         )
         return
+    if name == "contexts":
+        yield from context_problems(store.read(name), bounds.tokens)
+        return
     key = {"documents": "document_idx", "vocabulary": "token_id"}.get(name)
     if key is not None:
         ids = numbers_of(store.read(name, columns=[key])[key])
@@ -137,6 +142,10 @@ def _sae_table(store: AtlasStore, name: str, entry: SaeEntry, bounds: Bounds) ->
             yield from column_problems(table[column.name], column, entry.n_features, bounds)
         if name == "examples":
             yield from example_problems(table)
+        if name == "effects" and store.has("examples", entry.slug):
+            yield from effect_problems(
+                table, store.read_features("examples", entry.slug, start, stop), bounds.tokens
+            )
     yield from _row_problems(name, rows, outside)
 
 
@@ -151,7 +160,7 @@ def _slices(store: AtlasStore, name: str, entry: SaeEntry) -> Iterator[tuple[int
 def _row_problems(name: str, rows: np.ndarray[tuple[int], np.dtype[np.int64]], outside: int) -> Iterator[str]:
     if outside:
         yield f"{outside:,} rows of features that the SAE does not have"
-    if name == "examples":
+    if name in {"examples", "effects"}:
         return
     if (rows > 1).any():
         yield f"feature {int(np.argmax(rows > 1))} has {int(rows.max())} rows"

@@ -59,6 +59,8 @@ def column_problems(
         yield from _reference_problems(column, field.name, "token_id", bounds.tokens)
     elif kind == "feature_list":
         yield from _reference_problems(column, field.name, "feature_idx", n_features)
+    elif kind == "source_list":
+        yield from _value_problems(cast("pa.StructArray", entries_of(column)), field.name)
     elif field.name == "document_idx":
         yield from _range_problems(numbers_of(column), field.name, bounds.documents)
     elif field.name == "token_ids":
@@ -72,6 +74,10 @@ def column_problems(
 def _reference_problems(column: pa.ChunkedArray, name: str, key: str, limit: int) -> Iterator[str]:
     entries = cast("pa.StructArray", entries_of(column))
     yield from _range_problems(numbers_of(entries.field(key)), f"{name}.{key}", limit)
+    yield from _value_problems(entries, name)
+
+
+def _value_problems(entries: pa.StructArray, name: str) -> Iterator[str]:
     if not np.isfinite(numbers_of(entries.field("value"))).all():
         yield f"{name}.value: not always a finite number"
 
@@ -98,3 +104,37 @@ def example_problems(table: pa.Table) -> Iterator[str]:
         yield "an activation is negative or not a finite number"
     elif not np.array_equal(values[starts + peak], numbers_of(table["activation"])):
         yield "activation is not the value at peak"
+
+
+def effect_problems(table: pa.Table, examples: pa.Table, n_tokens: int) -> Iterator[str]:
+    """What in rows of the table `effects` does not belong to the rows of `examples` of the same features."""
+    windows = {
+        (feature, rank): length
+        for group, feature, rank, length in zip(
+            examples["group"].to_pylist(),
+            *(numbers_of(examples[name]).tolist() for name in ("feature_idx", "rank")),
+            lengths_of(examples["token_ids"]).tolist(),
+            strict=True,
+        )
+        if group == "top"
+    }
+    rows = zip(*(numbers_of(table[name]).tolist() for name in ("feature_idx", "rank")), strict=True)
+    lengths = lengths_of(table["effects"]).tolist()
+    lost = sum(windows.get(row) != length for row, length in zip(rows, lengths, strict=True))
+    if lost:
+        yield f"{lost:,} rows do not belong to a top example of the same length"
+    if not np.isfinite(numbers_of(entries_of(table["effects"]))).all():
+        yield "an effect is not a finite number"
+    for name in ("raised", "lowered"):
+        entries = cast("pa.StructArray", entries_of(table[name]))
+        yield from _range_problems(numbers_of(entries.field("token_id")), f"{name}.token_id", n_tokens)
+        for part in ("measured", "direct"):
+            if not np.isfinite(numbers_of(entries.field(part))).all():
+                yield f"{name}.{part}: not always a finite number"
+
+
+def context_problems(table: pa.Table, n_tokens: int) -> Iterator[str]:
+    """What in the table `contexts` is out of order or refers to no token."""
+    if (np.diff(numbers_of(table["context_idx"])) <= 0).any():
+        yield "context_idx does not rise"
+    yield from _range_problems(numbers_of(entries_of(table["token_ids"])), "token_ids", n_tokens)

@@ -1,7 +1,8 @@
-"""Is a site whole: every page, every link and fragment, every data file, and nothing from outside?"""
+"""Is a site whole: bytes, pages, links and fragments, data files, and nothing from outside?"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import re
@@ -11,12 +12,10 @@ from urllib.parse import unquote
 
 from atlas.check.page import Page, scan_page
 from atlas.check.shard import ShardError, decode_shard
+from atlas.store.seal import SEAL_NAME, read_seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-MARKER_NAME = ".atlas-site"
-"""The file that every site of ours carries."""
 
 MAX_FILE_BYTES = 25_000_000
 """Largest file: the smallest limit of the usual static hosts."""
@@ -39,8 +38,8 @@ def check_site(folder: Path, progress: Callable[[int, int], None] | None = None)
     `progress(files done, files in all)` is called now and then. Reads every page, data file and style sheet
     once; memory grows with the links between pages, not with their text. Never raises for damage.
     """
-    if not (folder / MARKER_NAME).is_file():
-        return [f"{folder}: not a site that atlas wrote (no {MARKER_NAME})"]
+    if not (folder / SEAL_NAME).is_file():
+        return [f"{folder}: not a site that atlas wrote (no {SEAL_NAME})"]
     return _SiteCheck(folder, progress).run()
 
 
@@ -51,6 +50,8 @@ class _SiteCheck:
         self._folder = folder
         self._progress = progress
         self._problems: list[str] = []
+        self._named: set[str] = set()
+        self._digests: dict[str, str] = {}
         self._files: dict[str, int] = {}
         self._ids: dict[str, frozenset[str]] = {}
         self._shared: dict[frozenset[str], frozenset[str]] = {}
@@ -67,6 +68,7 @@ class _SiteCheck:
         self._check_fragments()
         self._check_builds()
         self._check_expected()
+        self._check_seal()
         return self._problems
 
     def _walk(self) -> None:
@@ -90,16 +92,19 @@ class _SiteCheck:
                     self._say(path, f"{self._files[path]:,} bytes; hosts take {MAX_FILE_BYTES:,}")
 
     def _say(self, path: str, text: str) -> None:
+        self._named.add(path)
         self._problems.append(f"{ascii(path)[1:-1]}: {text}")
 
     def _read(self, path: str) -> None:
         try:
+            data = (self._folder / path).read_bytes()
+            self._digests[path] = hashlib.sha256(data).hexdigest()
             if path.endswith(".html"):
-                self._take_page(path, scan_page((self._folder / path).read_text(encoding="utf-8")))
+                self._take_page(path, scan_page(data.decode("utf-8")))
             elif path.startswith("data/") and path.endswith(".js"):
-                self._take_shard(path)
+                self._take_shard(path, data)
             elif path.endswith(".css"):
-                self._take_styles(path, (self._folder / path).read_text(encoding="utf-8"))
+                self._take_styles(path, data.decode("utf-8"))
         except (OSError, UnicodeError) as error:
             self._say(path, f"cannot be read ({error})")
 
@@ -144,9 +149,9 @@ class _SiteCheck:
         tails = ("/".join(parts[start:]) for start in range(len(parts)))
         return next((tail for tail in tails if tail in self._files), None)
 
-    def _take_shard(self, path: str) -> None:
+    def _take_shard(self, path: str, data: bytes) -> None:
         try:
-            key, content = decode_shard((self._folder / path).read_bytes())
+            key, content = decode_shard(data)
         except ShardError as error:
             self._say(path, str(error))
             return
@@ -193,6 +198,20 @@ class _SiteCheck:
         for path in self._files:
             if path.partition("/")[0] in slugs and path.endswith(".html") and path not in wanted:
                 self._say(path, "is a page that the site does not know of")
+
+    def _check_seal(self) -> None:
+        """Every byte as it was written; of a file that was found wrong already this would say nothing new."""
+        seal = read_seal(self._folder)
+        if seal is None:
+            self._say(SEAL_NAME, "does not list the files of the site as they were written")
+            return
+        for path, digest in seal.digests.items():
+            if path in self._named:
+                continue
+            if path not in self._files:
+                self._say(path, "is missing")
+            elif self._digests[path] != digest:
+                self._say(path, "is not as it was written (its SHA-256 differs)")
 
 
 def expected_files(site: dict[str, Any]) -> Iterator[str]:

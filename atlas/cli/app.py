@@ -1,7 +1,6 @@
 """The command `atlas`: global options, commands, and how every way to end becomes an exit code."""
 
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -12,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from atlas.cli import build, check, init, render, schema, serve
-from atlas.cli.console import print_failure, print_result
+from atlas.cli.console import forget, print_failure, print_result
 from atlas.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedBuildError
 
 DISTRIBUTION = "feature-atlas"
@@ -33,7 +32,7 @@ class _Group(TyperGroup):
         except KeyboardInterrupt as error:
             raise InterruptedBuildError("interrupted") from error
         except BrokenPipeError:
-            _forget_stdout()
+            forget(sys.stdout)
             raise SystemExit(EXIT_OK) from None
 
 
@@ -116,13 +115,5 @@ def _flush(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_stdout()
+        forget(sys.stdout)
     return code
-
-
-def _forget_stdout() -> None:
-    """Whoever read our output has gone: what is still buffered must not fail at exit."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        return

@@ -21,11 +21,23 @@ def build(
         bool,
         typer.Option("--dry-run", help="Measure a little and say what a build would cost; write nothing."),
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run every stage again, changed or not.")] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh", help="Run every stage again, changed or not; discards what an unfinished pass kept."
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Build although model, SAE and text hardly belong together; the pages say so."
+        ),
+    ] = False,
 ) -> None:
     """Run the model and its SAEs over the corpus, write the dataset, and render it as a site.
 
-    Run it again after a change: only the stages that depend on it run again.
+    Run it again after a change: only the stages that depend on it run again. Run it again after it was
+    stopped or killed: it goes on where it was.
 
     Example:  atlas build site_config.yaml --dry-run
     """
@@ -40,13 +52,13 @@ def build(
         from atlas.pipeline.estimate import estimate
 
         with make_progress() as progress:
-            found = estimate(loaded, progress)
+            found = estimate(loaded, progress, force_fresh=fresh, force=force)
         print_result(estimate_text(found, shown(data_folder(loaded)), shown(site_folder(loaded))))
         return
     from atlas.pipeline import build as run_build
 
     with make_progress() as progress:
-        report = run_build(loaded, force_fresh=fresh, progress=progress)
+        report = run_build(loaded, force_fresh=fresh, force=force, progress=progress)
     for note in report.notes:
         say(f"note: {note}")
     print_result(shown(report.data))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import platform
 import sys
 import traceback
 from pathlib import Path
+from typing import TextIO
 
 from atlas.errors import (
     EXIT_BUG,
@@ -15,7 +18,8 @@ from atlas.errors import (
     CheckError,
     ConfigError,
     DiskError,
-    InputError,
+    OutOfMemoryError,
+    is_out_of_memory,
 )
 
 DISK_ERRNOS = frozenset(
@@ -60,9 +64,22 @@ def print_result(text: str) -> None:
 
 
 def say(text: str = "") -> None:
-    """A line for people, on standard error."""
-    sys.stderr.write(safe(text) + "\n")
-    sys.stderr.flush()
+    """A line for people, on standard error; work goes on where nobody reads it any more."""
+    try:
+        sys.stderr.write(safe(text) + "\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        forget(sys.stderr)
+
+
+def forget(stream: TextIO) -> None:
+    """Whoever read `stream` has gone: what is still to come, or buffered until the end, goes nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
 
 
 def print_failure(error: Exception, *, debug: bool) -> int:
@@ -92,12 +109,8 @@ def _as_known(error: Exception) -> AtlasError | None:
             where=str(error.filename or ""),
             fix="free some space, or fix the permissions, and run the same command again",
         )
-    out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    if out_of_memory or "can't allocate memory" in str(error):
-        return InputError(
-            "not enough memory",
-            fix="lower pass.batch_contexts (or corpus.context_size), or use a smaller SAE or dtype",
-        )
+    if is_out_of_memory(error):
+        return OutOfMemoryError()
     return None
 
 

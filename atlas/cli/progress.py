@@ -111,6 +111,10 @@ class PlainProgress:
         """Say why it is not needed."""
         say(f"{title}: {reason}")
 
+    def note(self, text: str) -> None:
+        """Say it at once."""
+        say(f"  {text}")
+
 
 class TerminalProgress:
     """For terminals: one live line for the stage that runs, one finished line for each that is over."""
@@ -142,6 +146,10 @@ class TerminalProgress:
     def skip(self, title: str, reason: str) -> None:
         """Print a line for a stage that is not needed."""
         self._line("·", "dim", title, reason)
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._line("!", "yellow", text, "")
 
     def _close(self) -> None:
         if self._task is not None:

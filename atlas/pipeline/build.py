@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING
 
 from atlas.errors import CheckError, InputError, InterruptedBuildError
 from atlas.pipeline.job import UNFINISHED, Job, Progress
+from atlas.pipeline.signals import stop_on_signal
 from atlas.pipeline.site import describe, recorded_config, site_is_current, usable_theme, write_site
+from atlas.pipeline.space import require_space
 from atlas.store import AtlasStore
-from atlas.store.lock import LOCK_NAME, lock_folder
+from atlas.store.lock import LOCK_NAME, lock_beside, lock_folder
 from atlas.store.manifest import MANIFEST_NAME
+from atlas.stream.checkpoint import Keeper
+from atlas.stream.inputs import changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from atlas.configfile import LoadedConfig
 
-STREAM_TABLES = ("documents", "vocabulary", "features", "examples", "report")
+STREAM_TABLES = ("documents", "vocabulary", "contexts", "features", "examples", "report")
 """What the pass writes; every other table depends on it and is dropped when it ran."""
 
 
@@ -65,7 +69,10 @@ def preflight(job: Job) -> str:
     """Open model, SAEs and corpus, and refuse what would fail hours later. Writes nothing."""
     from atlas.sources.preflight import preflight as check_sources
 
-    job.notes += check_sources(job.engine, job.saes, job.first_contexts())
+    if not job.fresh:
+        job.checkpoint.refuse_other(job.all_sections)
+    job.warnings = check_sources(job.engine, job.saes, job.first_contexts(), force=job.force)
+    job.notes += job.warnings
     _check_explanations(job, {sae.facts.slug: sae.facts.d_sae for sae in job.saes})
     facts = job.engine.facts
     sizes = " + ".join(f"{sae.facts.d_sae:,}" for sae in job.saes)
@@ -84,7 +91,16 @@ def stream(job: Job) -> str:
     """Read the corpus once: features, examples, documents, vocabulary, report card."""
     from atlas.stream.run import stream_activations
 
-    stream_activations(job.store, job.config, job.engine, job.saes, job.corpus, job.progress.update)
+    if job.fresh:
+        job.checkpoint.discard()
+    require_space(job)
+    with stop_on_signal(job.progress.note) as stop:
+        keeper = Keeper(job.checkpoint, job.all_sections, stop)
+        stream_activations(
+            job.store, job.config, job.engine, job.saes, job.corpus, job.progress.update, keeper=keeper
+        )
+        keeper.stop_if_asked()
+    job.notes += job.checkpoint.notes
     store = job.store
     slugs = {sae.facts.slug for sae in job.saes}
     kept = {
@@ -92,9 +108,11 @@ def stream(job: Job) -> str:
         for key, files in store.manifest.tables.items()
         if key.rpartition("/")[2] in STREAM_TABLES and (key.partition("/")[0] in slugs or "/" not in key)
     }
-    store.update(tables=kept, enrichers={}, config=recorded_config(job.config))
+    found = store.manifest.stream | {"warnings": job.warnings}
+    store.update(tables=kept, enrichers={}, config=recorded_config(job.config), stream=found)
     store.sweep()
     job.record("stream", job.stream_digest)
+    job.checkpoint.discard()
     counted = store.manifest.stream.get("n_tokens", 0)
     return f"{counted:,} tokens of {store.manifest.corpus.get('n_documents', 0):,} documents"
 
@@ -173,21 +191,27 @@ STAGES: tuple[Stage, ...] = (
 
 
 def build(
-    loaded: LoadedConfig, *, force_fresh: bool = False, progress: Progress | None = None
+    loaded: LoadedConfig,
+    *,
+    force_fresh: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
 ) -> BuildReport:
-    """Run every stage whose inputs changed (with `force_fresh` every stage) and check the result.
+    """Run every stage whose inputs changed and check the result.
+
+    A pass that was cut short goes on where it last committed; when its inputs have changed since, that is an
+    `InputError` which names them. With `force_fresh` every stage runs, and such a pass starts over. With
+    `force` the pass also runs where preflight finds that model, SAEs and text hardly belong together.
 
     `AtlasError` of any kind when a stage cannot do its work, `InterruptedBuildError` on Ctrl-C: then dataset
     and site are the ones from before, or hold whole tables of finished stages, and folders that were not
     there before and got no data are gone again. `LockedError` at once while another build works here.
     """
-    job = Job(loaded, progress)
+    job = Job(loaded, progress, fresh=force_fresh, force=force)
     ran: list[str] = []
-    with _claimed(job.data):
+    with _claimed(job.data), _claimed_site(job.site):
         refuse_early(job)
-        if (job.data / MANIFEST_NAME).exists():
-            # Whatever stage a killed build died in: the pass, which cleans up as well, may be skipped now.
-            job.store.sweep()
+        tidy(job)
         for stage in STAGES:
             if not force_fresh and stage.current(job):
                 job.progress.skip(stage.title, "nothing changed")
@@ -198,6 +222,26 @@ def build(
             ran.append(stage.name)
     skipped = tuple(stage.name for stage in STAGES if stage.name not in ran)
     return BuildReport(job.data, job.site, tuple(ran), skipped, tuple(job.notes))
+
+
+def tidy(job: Job) -> None:
+    """Remove what a killed build left, and refuse to run beside an unfinished pass of other inputs."""
+    from atlas.render.output import Output
+
+    # A build that died after the switch left the old site there, and may have nothing to write now.
+    Output(job.site).discard()
+    if not (job.data / MANIFEST_NAME).exists():
+        return
+    # Whatever stage a killed build died in: the pass, which cleans up as well, may be skipped now.
+    job.store.sweep()
+    if job.fresh:
+        return
+    if not job.finished("stream", job.stream_digest):
+        job.checkpoint.refuse_other(job.sections)
+        return
+    commit = job.checkpoint.commit
+    if commit is None or not changes(commit.sections, job.sections):
+        job.checkpoint.discard()
 
 
 @contextlib.contextmanager
@@ -229,18 +273,33 @@ def refuse_early(job: Job) -> None:
 @contextlib.contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
     """Hold the dataset folder; what was made for a build that wrote no table is removed again."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     started = (folder / MANIFEST_NAME).exists()
-    with lock_folder(folder):
+    with _removed_if_empty(folder), lock_folder(folder):
         try:
             yield
         finally:
             if not started and _holds_nothing(folder):
                 for name in (MANIFEST_NAME, LOCK_NAME):
                     (folder / name).unlink(missing_ok=True)
-                with contextlib.suppress(OSError):
-                    for path in missing:
-                        path.rmdir()
+
+
+@contextlib.contextmanager
+def _claimed_site(site: Path) -> Iterator[None]:
+    """Hold the site folder, for it may be another dataset's too."""
+    with _removed_if_empty(site.parent), lock_beside(site):
+        yield
+
+
+@contextlib.contextmanager
+def _removed_if_empty(folder: Path) -> Iterator[None]:
+    """Remove `folder` and its parents again where they were not there before and are empty after."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            for path in missing:
+                path.rmdir()
 
 
 def _holds_nothing(folder: Path) -> bool:

@@ -1,19 +1,15 @@
 """Digests of what each stage reads, so that a stage whose digest stands in the manifest need not run again.
 
-Left out on purpose: where the model runs (`device`), titles and output folders. They do not change what is
-computed. A model on the Hub counts by its name and revision; a folder counts by the bytes of its files.
+That of the pass is the digest of its sections (`atlas.stream.inputs`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from atlas import plugins
-from atlas.schema import SCHEMA_VERSION
 from atlas.store.files import sha256_file
+from atlas.stream.inputs import digest, folder_hashes, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,39 +22,9 @@ if TYPE_CHECKING:
 THEME_PARTS = ("templates", "panels", "css", "assets", "dist")
 """Folders of a theme that pages are made from; its sources and tools do not count."""
 
-VERSIONS = {"stream": 1, "enrich": 1, "index": 1}
+VERSIONS = {"enrich": 2, "index": 1}
 """Stage → number of its method, raised when its results change for equal inputs: then every dataset's stage
-runs again. The package's own version is not used, or each release would cost everybody a pass."""
-
-
-def digest(value: Any) -> str:
-    """SHA-256 hex of the canonical JSON of `value`."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def stream_digest(loaded: LoadedConfig, corpus_fingerprint: str) -> str:
-    """Digest of everything the pass reads: model, SAEs, text, options, statistics."""
-    config = loaded.config
-    saes = [
-        {
-            **sae.model_dump(mode="json", exclude={"title"}),
-            "files": folder_digest(loaded.base / sae.folder) if sae.folder else "",
-        }
-        for sae in config.saes
-    ]
-    return digest(
-        {
-            "version": [VERSIONS["stream"], SCHEMA_VERSION],
-            "model": config.model.model_dump(mode="json", exclude={"device"}),
-            "model_files": folder_digest(loaded.base / config.model.name),
-            "saes": saes,
-            "corpus": config.corpus.model_dump(mode="json"),
-            "corpus_fingerprint": corpus_fingerprint,
-            "pass": config.stream.model_dump(mode="json"),
-            "statistics": _installed("atlas.statistics"),
-        }
-    )
+runs again. The package's own version is not used, or each release would cost everybody the work."""
 
 
 def enrich_digest(loaded: LoadedConfig, stream: str) -> str:
@@ -71,7 +37,7 @@ def enrich_digest(loaded: LoadedConfig, stream: str) -> str:
             "stream": stream,
             "options": options.model_dump(mode="json"),
             "explanations": sha256_file(own) if own is not None and own.is_file() else "",
-            "enrichers": _installed("atlas.enrichers"),
+            "enrichers": installed("atlas.enrichers"),
         }
     )
 
@@ -92,27 +58,8 @@ def render_digest(manifest: Manifest, config: RenderConfig, theme_folders: Itera
             "dataset": manifest.build_id,
             "options": config.model_dump(mode="json"),
             "theme": [
-                [folder_digest(folder / part) for part in THEME_PARTS] + [sha256_file(folder / "theme.yaml")]
+                [folder_hashes(folder / part) for part in THEME_PARTS] + [sha256_file(folder / "theme.yaml")]
                 for folder in theme_folders
             ],
         }
     )
-
-
-def folder_digest(folder: Path) -> str:
-    """SHA-256 over names and contents of all files below `folder`, hidden ones left out; '' if there is none.
-
-    `DiskError` for a file that cannot be read.
-    """
-    if not folder.is_dir():
-        return ""
-    names = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-    return digest([[name, sha256_file(folder / name)] for name in names])
-
-
-def _installed(group: str) -> dict[str, str]:
-    return {name: entry.value for name, entry in plugins.available(group).items()}

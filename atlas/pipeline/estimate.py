@@ -18,6 +18,7 @@ from atlas.pipeline.weigh import Scales
 from atlas.store import AtlasStore
 
 if TYPE_CHECKING:
+    from atlas.config import EnrichConfig
     from atlas.configfile import LoadedConfig
     from atlas.pipeline.job import Progress
     from atlas.sources.engines.base import ModelFacts
@@ -113,12 +114,18 @@ class Estimate:
         return found
 
 
-def estimate(loaded: LoadedConfig, progress: Progress | None = None) -> Estimate:
+def estimate(
+    loaded: LoadedConfig,
+    progress: Progress | None = None,
+    *,
+    force_fresh: bool = False,
+    force: bool = False,
+) -> Estimate:
     """Open everything, read a few batches, weigh a few pages; writes only into a temporary folder.
 
-    `AtlasError` for everything that would stop the build before its pass.
+    `AtlasError` for everything that would stop a build with these options before its pass.
     """
-    job = Job(loaded, progress)
+    job = Job(loaded, progress, fresh=force_fresh, force=force)
     refuse_early(job)
     seconds: dict[str, float] = {}
     with _timed(seconds, "opening"):
@@ -134,6 +141,9 @@ def estimate(loaded: LoadedConfig, progress: Progress | None = None) -> Estimate
     features = sum(sae.facts.d_sae for sae in job.saes)
     seconds["reading"] = tokens / short.tokens_per_second + short.write_seconds * site.growth
     seconds["enriching"] = UMAP_START + sum(_enrich_seconds(job.engine.facts, sae.facts) for sae in job.saes)
+    context_size = int(short.store.manifest.corpus["context_size"])
+    read = effect_tokens(job.config.enrich, job.engine.facts, features, context_size)
+    seconds["enriching"] += read / short.tokens_per_second
     seconds["pages"] = site.feature_seconds * features
     seconds["checking"] = CHECK_SECONDS * features
     budget = job.config.render.site_budget
@@ -220,6 +230,18 @@ def _speed(began: float, marks: Sequence[tuple[float, int]]) -> float:
 def _enrich_seconds(model: ModelFacts, sae: SaeFacts) -> float:
     products = sae.d_sae * (model.vocabulary_size * model.d_model + sae.d_sae * sae.d_in)
     return products / MULTIPLICATIONS + UMAP_PER_FEATURE * sae.d_sae
+
+
+def effect_tokens(config: EnrichConfig, model: ModelFacts, features: int, context_size: int) -> float:
+    """Tokens that the pass reads in the time that measuring effects takes; 0 where they are left out.
+
+    About half a context for each example: that much is run through the model again (measured on the demo).
+    """
+    from atlas.enrich.effects import left_out
+
+    if left_out(config.effects, model):
+        return 0.0
+    return features * config.effect_examples * context_size / 2
 
 
 def _memory() -> int:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from atlas.pipeline.digests import enrich_digest, index_digest, stream_digest
+from atlas.pipeline.digests import enrich_digest, index_digest
 from atlas.store import AtlasStore
+from atlas.store.dataset import CHECKPOINT, SCRATCH
 from atlas.store.manifest import MANIFEST_NAME
+from atlas.stream.checkpoint import Checkpoint
+from atlas.stream.inputs import Sections, digest, opened_sections, pass_sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +49,10 @@ class Progress(Protocol):
         """A stage is not needed."""
         ...
 
+    def note(self, text: str) -> None:
+        """Something to know while the stage runs."""
+        ...
+
 
 class Silence:
     """A `Progress` that tells nobody."""
@@ -62,16 +69,30 @@ class Silence:
     def skip(self, title: str, reason: str) -> None:
         """Nothing."""
 
+    def note(self, text: str) -> None:
+        """Nothing."""
+
 
 class Job:
     """What the stages of one build share; models, SAEs and corpus are opened on first use, once."""
 
-    def __init__(self, loaded: LoadedConfig, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        progress: Progress | None = None,
+        *,
+        fresh: bool = False,
+        force: bool = False,
+    ) -> None:
+        """With `fresh` nothing of earlier builds is used; with `force` doubts do not stop the build."""
         self.loaded = loaded
+        self.fresh = fresh
+        self.force = force
         self.progress: Progress = Silence() if progress is None else progress
         self.data = loaded.base / loaded.config.output.data
         self.site = loaded.base / loaded.config.output.site
         self.notes: list[str] = []
+        self.warnings: list[str] = []
         own = loaded.config.enrich.explanations
         self.explanations = None if own is None else loaded.base / own
 
@@ -126,9 +147,25 @@ class Job:
         )
 
     @cached_property
+    def sections(self) -> Sections:
+        """Everything the pass depends on that can be said before model and SAEs are opened."""
+        return pass_sections(self.config, self.loaded.base, self.corpus.fingerprint())
+
+    @cached_property
+    def all_sections(self) -> Sections:
+        """Everything the pass depends on, opened model and SAEs and the software included."""
+        return {**self.sections, **opened_sections(self.engine, self.saes)}
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """What an unfinished pass has committed in the dataset folder."""
+        folder = self.data / SCRATCH / CHECKPOINT
+        return Checkpoint(folder, seconds=self.config.stream.checkpoint_seconds)
+
+    @cached_property
     def stream_digest(self) -> str:
-        """Digest of everything the pass depends on."""
-        return stream_digest(self.loaded, self.corpus.fingerprint())
+        """Digest of everything the pass depends on; other software leaves a finished dataset as it is."""
+        return digest(self.sections)
 
     @cached_property
     def enrich_digest(self) -> str:

@@ -29,7 +29,7 @@ def make_miniature(folder: Path, source: AtlasStore, slug: str, features: Sequen
     entry = next(entry for entry in manifest.saes if entry.slug == slug)
     few = entry.model_copy(update={"slug": SLUG, "n_features": len(features)})
     store.update(model=manifest.model, corpus=manifest.corpus, stream=manifest.stream, saes=[few])
-    for name in ("documents", "vocabulary"):
+    for name in ("documents", "vocabulary", "contexts"):
         _write(store, name, None, source.read(name))
     _write(store, "report", SLUG, source.read("report", slug))
     for name in ("features", "examples"):
@@ -37,7 +37,8 @@ def make_miniature(folder: Path, source: AtlasStore, slug: str, features: Sequen
         numbers = np.repeat(np.arange(len(parts), dtype=np.int32), [part.num_rows for part in parts])
         rows = pa.concat_tables(parts)
         _write(store, name, SLUG, rows.set_column(0, rows.schema.field(0), pa.array(numbers)))
-    fill_enriched(store, SLUG, len(features), ("logits", "neighbours", "coords", "clusters", "explanations"))
+    made = ("logits", "weights", "effects", "neighbours", "coords", "clusters", "explanations")
+    fill_enriched(store, SLUG, len(features), made)
     return store
 
 
@@ -67,13 +68,24 @@ def _enriched(count: int, vocabulary: int) -> dict[str, Callable[[], list[dict[s
         return [{"token_id": int(token), "count": 0, "value": float(random.random())} for token in chosen]
 
     def logits() -> dict[str, Any]:
-        return {"positive_logits": tokens(), "negative_logits": tokens(), "logit_histogram": bins}
+        lists = {f"{raw}{end}_logits": tokens() for raw in ("", "raw_") for end in ("positive", "negative")}
+        return {**lists, "logit_histogram": bins, "logit_kurtosis": random.random(), "logit_skew": 0.5}
+
+    def weights() -> dict[str, Any]:
+        numbers = {info.name: random.random() for info in schema.scalar_columns(schema.WEIGHTS)}
+        return {**numbers, "top_neurons": [{"dimension": 0, "value": 0.5, "share": 0.5}]}
+
+    def effects() -> dict[str, Any]:
+        listed = [{"token_id": token["token_id"], "measured": 0.5, "direct": 0.5} for token in tokens()]
+        return {"rank": 0, "effects": random.random(40).tolist(), "raised": listed, "lowered": listed}
 
     def numbered(make: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"feature_idx": feature, **make()} for feature in range(count)]
 
     return {
         "logits": lambda: numbered(logits),
+        "weights": lambda: numbered(weights),
+        "effects": lambda: numbered(effects),
         "neighbours": lambda: numbered(lambda: {"neighbours": others}),
         "coords": lambda: numbered(lambda: {"x": random.random(), "y": random.random(), "cluster": 0}),
         "clusters": lambda: [{"cluster": 0, "label": "def, class", "size": count, "x": 0.5, "y": 0.5}],

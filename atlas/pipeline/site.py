@@ -11,7 +11,8 @@ from atlas.errors import InputError
 from atlas.pipeline.digests import render_digest
 from atlas.pipeline.job import UNFINISHED, Silence
 from atlas.store import AtlasStore
-from atlas.store.lock import lock_folder
+from atlas.store.lock import lock_beside, lock_folder
+from atlas.store.seal import read_seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 
 def recorded_config(config: SiteConfig) -> dict[str, Any]:
-    """What the manifest records of `config`: all but the output folders, which say nothing of the data."""
-    return config.model_dump(mode="json", by_alias=True, exclude={"output"})
+    """What the manifest records of `config`: all but what says nothing of the data (folders, commits)."""
+    left_out = {"output": True, "stream": {"checkpoint_seconds"}}
+    return config.model_dump(mode="json", by_alias=True, exclude=left_out)
 
 
 def describe(store: AtlasStore, config: SiteConfig) -> None:
@@ -81,7 +83,8 @@ def site_is_current(job: Job) -> bool:
     if not job.finished("index", job.index_digest):
         return False
     describe(job.store, job.config)
-    return _read_mark(job.site) == site_digest(job.store, job.config.render, job.loaded.base)
+    seal = read_seal(job.site)
+    return seal is not None and seal.made_from == site_digest(job.store, job.config.render, job.loaded.base)
 
 
 def write_site(store: AtlasStore, config: RenderConfig, base: Path, site: Path, progress: Progress) -> str:
@@ -94,9 +97,8 @@ def write_site(store: AtlasStore, config: RenderConfig, base: Path, site: Path, 
     from atlas.render.site import render_site
 
     require_whole(store)
-    with Output(site) as out:
+    with Output(site, site_digest(store, config, base)) as out:
         report = render_site(store, config, out, progress.update, base=base)
-    _write_mark(site, site_digest(store, config, base))
     return f"{report.pages:,} pages, {report.files:,} files, {report.bytes / 1e6:,.1f} MB"
 
 
@@ -146,7 +148,8 @@ def _write_alone(
     if theme is not None:
         options, base = options.model_copy(update={"theme": theme}), Path()
     progress.begin("Writing pages", "pages")
-    progress.end(write_site(store, options, base, site, progress))
+    with lock_beside(site):
+        progress.end(write_site(store, options, base, site, progress))
 
 
 @contextlib.contextmanager
@@ -155,24 +158,3 @@ def _held(folder: Path) -> Iterator[AtlasStore]:
     AtlasStore.open(folder)
     with lock_folder(folder) if os.access(folder, os.W_OK) else contextlib.nullcontext():
         yield AtlasStore.open(folder)
-
-
-_MARK = "made from "
-
-
-def _read_mark(site: Path) -> str:
-    from atlas.render.output import MARKER
-
-    try:
-        text = (site / MARKER).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return text.rpartition(_MARK)[2].strip() if _MARK in text else ""
-
-
-def _write_mark(site: Path, digest: str) -> None:
-    """After the switch: a site without the mark is only written again, never taken for a current one."""
-    from atlas.render.output import MARKER, MARKER_TEXT
-    from atlas.store.files import write_atomic
-
-    write_atomic(site / MARKER, f"{MARKER_TEXT}{_MARK}{digest}\n".encode())

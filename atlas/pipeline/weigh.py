@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlas.pipeline.miniature import fill_enriched, make_miniature
+from atlas.schema import SILENT_GROUPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,7 +98,8 @@ class Scales:
         contexts = np.maximum(fired, 0.5) * self.longer
         intervals = options.interval_count * options.interval_examples
         total = np.zeros(entry.n_features)
-        for most in (options.top_examples, intervals, options.random_examples):
+        silent = len(SILENT_GROUPS) * options.counter_examples
+        for most in (options.top_examples, intervals, options.random_examples, silent):
             total += np.minimum(contexts, most)
         return total
 

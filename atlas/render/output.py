@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import re
 import shutil
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING, Self
 
 from atlas.errors import InputError
 from atlas.store.files import disk_errors, fsync_folder, make_folder
+from atlas.store.seal import OPENING, SEAL_NAME, Seal, seal_text
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-MARKER = ".atlas-site"
+MARKER = SEAL_NAME
 """File in the root of every site; only folders that carry it are ever replaced."""
-MARKER_TEXT = "This folder was written by Feature Atlas and is replaced as a whole by the next render.\n"
 
 _PATH = re.compile(r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*|\.nojekyll|\.atlas-site")
 _AT_FDCWD = -100
@@ -29,24 +30,27 @@ class Output:
     """A site in the making; use it as a context manager.
 
     Entering refuses (`InputError`) a folder that holds something else than a site of ours. Leaving
-    without an exception makes everything durable and switches the new site into place by one
-    rename: until then the previous site is whole and untouched. Leaving with one discards the
-    staging folder. A staging folder that a killed run left behind is removed on entering.
+    without an exception writes down every file's hash, makes everything durable and switches the new
+    site into place by one rename: until then the previous site is whole and untouched. Leaving with one
+    discards the staging folder. A staging folder that a killed run left behind is removed on entering.
     """
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, made_from: str = "") -> None:
+        """`made_from` is a digest of what the site is made of, for the seal (`atlas.store.seal`)."""
         self.folder = Path(folder).resolve()
         self.staging = self.folder.with_name(f".{self.folder.name}.staging")
         self.sizes: dict[str, int] = {}
         """Path of each file written → its size in bytes."""
+        self._made_from = made_from
+        self._digests: dict[str, str] = {}
         self._folders: set[str] = set()
 
     def __enter__(self) -> Self:
         refuse_foreign(self.folder)
-        self._discard()
+        self.discard()
         refuse_foreign(self.staging)
         make_folder(self.staging)
-        self.write(MARKER, MARKER_TEXT.encode())
+        self._put(MARKER, OPENING.encode())
         return self
 
     def __exit__(
@@ -56,7 +60,7 @@ class Output:
             if kind is None:
                 self._switch()
         finally:
-            self._discard()
+            self.discard()
 
     @property
     def total_bytes(self) -> int:
@@ -70,13 +74,23 @@ class Output:
         """
         if not _PATH.fullmatch(path) or path in self.sizes:
             raise ValueError(f"{path!r} is no path of a site, or was written twice")
+        self._put(path, data)
+        self._digests[path] = hashlib.sha256(data).hexdigest()
+
+    def seal(self) -> None:
+        """Write down the hash of every file so far; done once more before the site is switched into place."""
+        self._put(MARKER, seal_text(Seal(self._made_from, self._digests)).encode())
+
+    def _put(self, path: str, data: bytes) -> None:
+        """Write a file into the staging folder, the marker anew."""
         parent = path.rpartition("/")[0]
         target = f"{self.staging}/{path}"
         with disk_errors(self.folder / path, len(data)):
             if parent not in self._folders:
                 (self.staging / parent).mkdir(parents=True, exist_ok=True)
                 self._folders.add(parent)
-            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            once = os.O_TRUNC if path == MARKER else os.O_EXCL
+            handle = os.open(target, os.O_WRONLY | os.O_CREAT | once | getattr(os, "O_BINARY", 0), 0o666)
             try:
                 view = memoryview(data)
                 while view:
@@ -88,6 +102,7 @@ class Output:
     def _switch(self) -> None:
         """Make the staged files durable, then the site."""
         refuse_foreign(self.folder)
+        self.seal()
         with disk_errors(self.folder):
             # One call instead of an fsync per page: a site has as many files as features.
             getattr(os, "sync", lambda: None)()
@@ -105,7 +120,8 @@ class Output:
         self.staging.rename(self.folder)
         _remove_site(old)
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
+        """Remove the staging folder, also one that a killed run left."""
         with disk_errors(self.staging):
             _remove_site(self.staging)
 

@@ -31,6 +31,9 @@ from atlas.store.tables import FEATURES_PER_FILE, TableReader, TableWriter, remo
 SCRATCH = ".partial"
 """Folder of files in the making, inside the dataset folder."""
 
+CHECKPOINT = "checkpoint"
+"""Folder in `SCRATCH` that outlives a killed build: what an unfinished pass has committed."""
+
 
 class AtlasStore:
     """A dataset folder. Stages talk to each other only through its tables.
@@ -107,6 +110,7 @@ class AtlasStore:
     def reset(self) -> None:
         """Forget all tables and facts and delete their files: a fresh start under the same lock."""
         self._write_manifest(new_manifest())
+        remove_tree(self.path / SCRATCH / CHECKPOINT)
         self.sweep()
 
     @contextlib.contextmanager
@@ -140,6 +144,11 @@ class AtlasStore:
         return TableWriter(
             self.path, key, schema, self._commit, staging=staging, features_per_file=features_per_file
         )
+
+    def drop(self, table: str, sae: str | None = None) -> None:
+        """Forget a table and delete its files; nothing happens where there is none."""
+        if self.has(table, sae):
+            self._commit(table_key(table, sae), None)
 
     def has(self, table: str, sae: str | None = None) -> bool:
         """Whether the table has been written."""
@@ -194,15 +203,18 @@ class AtlasStore:
     def sweep(self) -> None:
         """Delete files that no manifest names: leftovers of a killed build. Call it under the lock.
 
-        Only scratch files and names of the exact shape of a table's or a temporary file are touched.
+        Only scratch files and names of the exact shape of a table's or a temporary file are touched; what
+        an unfinished pass has committed stays.
         """
         self._manifest = load_manifest(self.path)
         scratch = self.path / SCRATCH
         if scratch.is_dir() and not scratch.is_symlink():
             with disk_errors(scratch):
-                for folder in scratch.iterdir():
-                    remove_tree(folder)
-            remove_tree(scratch)
+                entries = list(scratch.iterdir())
+            for entry in entries:
+                _remove_leftover(entry)
+            with contextlib.suppress(OSError):
+                scratch.rmdir()
         named = _named_files(self._manifest)
         for pattern in ("tables/*/*.parquet", "saes/*/*/*.parquet"):
             for path in self.path.glob(pattern):
@@ -237,12 +249,12 @@ class AtlasStore:
             )
         return entries
 
-    def _commit(self, key: str, entries: list[FileEntry]) -> None:
-        """Make `entries` the files of table `key`, then delete the ones they replace."""
-        tables = load_manifest(self.path).tables
-        touched = {entry.path for entry in (*tables.get(key, []), *entries)}
+    def _commit(self, key: str, entries: list[FileEntry] | None) -> None:
+        """Make `entries` the files of table `key` (None: of no table), then delete the ones they replace."""
+        tables = dict(load_manifest(self.path).tables)
+        touched = {entry.path for entry in (*tables.pop(key, []), *(entries or ()))}
         try:
-            self.update(tables={**tables, key: entries})
+            self.update(tables=tables if entries is None else {**tables, key: entries})
         finally:
             # Whether the switch happened is what the disk says, also after an error half-way.
             with contextlib.suppress(AtlasError):
@@ -254,6 +266,15 @@ class AtlasStore:
         path = self.path / MANIFEST_NAME
         write_atomic(path, data)
         self._manifest = decode_manifest(data, str(path))
+
+
+def _remove_leftover(entry: Path) -> None:
+    """Remove an entry of the scratch folder, unless it is what a pass has committed."""
+    if entry.is_symlink() or not entry.is_dir():
+        with contextlib.suppress(OSError):
+            entry.unlink()
+    elif entry.name != CHECKPOINT:
+        remove_tree(entry)
 
 
 def _named_files(manifest: Manifest) -> set[str]:

@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -92,18 +92,19 @@ def fsync_folder(path: Path) -> None:
             raise
 
 
-def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write `data` to `path`: temporary file in the same folder, fsync, rename, fsync of the folder.
+def write_atomic(path: Path, *parts: bytes | memoryview, durable: bool = True) -> None:
+    """Write `parts` to `path`: temporary file in the same folder, fsync, rename, fsync of the folder.
 
-    Readers see the old file or the new one, never a part. Missing folders are made. With
-    `durable=False` nothing is synced: for many small files in a staging folder that is switched
-    as a whole. Any failure is a `DiskError` and leaves no temporary file behind.
+    `parts` follow each other; a view is one of bytes. Readers see the old file or the new one, never a
+    part. Missing folders are made. With `durable=False` nothing is synced: for many small files in a
+    staging folder that is switched as a whole. Any failure is a `DiskError` and leaves no temporary
+    file behind.
     """
     make_folder(path.parent)
     temporary = path.parent / f".atlas-{secrets.token_hex(8)}.tmp"
-    with disk_errors(path, len(data)):
+    with disk_errors(path, sum(len(part) for part in parts)):
         try:
-            _write_new(temporary, data, durable=durable)
+            _write_new(temporary, parts, durable=durable)
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -113,13 +114,14 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
             fsync_folder(path.parent)
 
 
-def _write_new(path: Path, data: bytes, *, durable: bool) -> None:
-    """Create `path` with `data`. Closing is explicit: a close left to the collector hides ENOSPC."""
+def _write_new(path: Path, parts: Iterable[bytes | memoryview], *, durable: bool) -> None:
+    """Create `path` of `parts`. Closing is explicit: a close left to the collector hides ENOSPC."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(handle, view) :]
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[os.write(handle, view) :]
         if durable:
             os.fsync(handle)
     finally:

@@ -49,10 +49,11 @@ class Token:
 
 @dataclass(frozen=True)
 class Example:
-    """One window of the corpus in which a feature fires, as text."""
+    """One window of the corpus, as text."""
 
     group: str
-    """'top', 'interval' or 'random' (see `atlas.schema.EXAMPLES`)."""
+    """'top', 'interval', 'random', or 'same_token', 'near_miss' where the feature is silent (see
+    `atlas.schema.EXAMPLES`)."""
     interval: int
     """Number of the interval of strength; -1 outside 'interval'."""
     rank: int
@@ -65,6 +66,8 @@ class Example:
     """Packed sequence the window was cut from."""
     position: int
     """Position of the example's own token in that sequence."""
+    copies: int
+    """Packed sequences of the corpus that hold its text, this one included."""
     pieces: tuple[tuple[str, float], ...]
     """(exact text, largest activation of its tokens) of consecutive whole characters."""
     peak: int
@@ -92,7 +95,7 @@ class Feature:
     columns: Mapping[str, ColumnInfo]
     """Meaning of the columns of the table features."""
     examples: tuple[Example, ...]
-    """Windows of the corpus in which it fires."""
+    """Windows of the corpus in which it fires, and counter-examples."""
     tokens: Mapping[str, tuple[Token, ...]] = field(default_factory=dict[str, tuple[Token, ...]])
     """Column that lists tokens (top_tokens, positive_logits, …) → the tokens as text."""
 
@@ -242,6 +245,7 @@ class Atlas:
             document=self._documents[row["document_idx"]],
             context_idx=row["context_idx"],
             position=row["position"],
+            copies=row["copies"],
             pieces=tuple((text, max(strengths[start:stop], default=0.0)) for text, start, stop in pieces),
             peak=peak,
         )

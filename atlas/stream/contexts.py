@@ -56,6 +56,16 @@ class ContextFiles:
         with suppress(OSError):
             self._folder.parent.rmdir()
 
+    @property
+    def context_size(self) -> int:
+        """Tokens per context, padding included."""
+        return self._size
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the contexts appended so far."""
+        return range(self._first, self._first + self._rows)
+
     def append(
         self, context_idx: NDArray[np.int64], token_ids: NDArray[np.int32], document_idx: NDArray[np.int32]
     ) -> None:

@@ -34,14 +34,17 @@ class Events:
     """Above 0 and finite."""
 
 
-def events_of(dense: torch.Tensor, counted: NDArray[np.bool_], first_row: int) -> Events:
-    """The events in `dense` [rows, d_sae] on counted rows, ordered by (row, feature).
+def events_of(
+    dense: torch.Tensor, counted: NDArray[np.bool_], first_row: int, first_feature: int = 0
+) -> Events:
+    """The events in `dense` [rows, features] on counted rows, ordered by (row, feature).
 
-    `counted` is [rows]; `first_row` is the row number of `dense[0]`. Only what fires leaves the
-    device. `NotFiniteError` for NaN and infinity: NaN > 0 is false, so it would vanish unseen.
+    `counted` is [rows]; `dense[0, 0]` is feature `first_feature` on row `first_row`. Only what fires
+    leaves the device. `NotFiniteError` for NaN and infinity: NaN > 0 is false, so it would vanish unseen.
     """
     flat, activation = _nonzero(dense)
-    row, feature_idx = np.divmod(flat, dense.shape[1])
+    row = flat // dense.shape[1]
+    feature_idx = flat - row * dense.shape[1] + first_feature
     if not counted.all():
         kept = counted[row]
         row, feature_idx, activation = row[kept], feature_idx[kept], activation[kept]
@@ -54,7 +57,7 @@ def events_of(dense: torch.Tensor, counted: NDArray[np.bool_], first_row: int) -
 
 
 def by_feature(parts: list[Events]) -> Events:
-    """`parts`, whose rows ascend from one to the next, as one, ordered by (feature, row)."""
+    """`parts`, in which the rows of every feature ascend, as one, ordered by (feature, row)."""
     row = np.concatenate([part.row for part in parts])
     feature_idx = np.concatenate([part.feature_idx for part in parts])
     activation = np.concatenate([part.activation for part in parts])

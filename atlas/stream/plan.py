@@ -1,18 +1,14 @@
-"""What the pass will do, settled before it starts: packing, batch shape, samples, digest."""
+"""What the pass will do, settled before it starts: packing, batch shape, samples."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import platform
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from atlas.errors import InputError
-from atlas.schema import SCHEMA_VERSION
 from atlas.sources.packing import trained_separator
+from atlas.sources.trials import written_at
 from atlas.stats.base import PassShape
 
 if TYPE_CHECKING:
@@ -22,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlas.config import SiteConfig
-    from atlas.sources.corpora.base import Corpus
     from atlas.sources.engines.base import Engine
     from atlas.sources.saes.base import SaeFacts, SparseCoder
 
@@ -33,14 +28,15 @@ SAMPLE_MIN, SAMPLE_SHARE, SAMPLE_MAX = 4096, 32, 65_536
 """Tokens on which reconstruction is measured: one in `SAMPLE_SHARE`, at least and at most so many."""
 
 CPU_TILE_BYTES, DEVICE_TILE_BYTES = 4 << 20, 256 << 20
-"""Dense activations encoded at once, unless one context is larger: on a CPU few enough to stay in its
-cache (a fifth faster on the demo's SAEs than 32 MiB), on other devices enough to keep them busy."""
+"""Dense activations encoded at once, as far as contexts and features can be cut: on a CPU few enough to
+stay in its cache (an eighth faster at 24,576 features than all at once), on other devices enough to keep
+them busy."""
 
-LIBRARIES = (
-    "feature-atlas", "torch", "numpy", "pyarrow", "transformers", "tokenizers", "transformer-lens",
-    "sae-lens", "datasets",
-)  # fmt: skip
-"""Distributions whose versions may change a dataset."""
+TILE_TOKENS = 512
+"""Tokens encoded at once where features can be cut: fewer would read the weights too often."""
+
+MIN_PART = 512
+"""Features encoded at once, at least: matrix products of fewer columns are slow."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class PassPlan:
     sample_stride: int
     """… and on every context whose number is a multiple of this."""
     tile_bytes: int
-    """Dense activations encoded at once, in bytes; one context at least."""
+    """Dense activations encoded at once, in bytes; one context of `MIN_PART` features at least."""
     hook_names: tuple[str, ...]
     """The hooks to read, each once, in the order of the SAEs."""
 
@@ -92,8 +88,14 @@ def plan_pass(config: SiteConfig, engine: Engine, saes: Sequence[SparseCoder]) -
         sample_first=ceil(SAMPLE_MIN / context_size),
         sample_stride=max(1, config.corpus.tokens // wanted),
         tile_bytes=CPU_TILE_BYTES if engine.device.type == "cpu" else DEVICE_TILE_BYTES,
-        hook_names=tuple(dict.fromkeys(fact.hook_name for fact in facts)),
+        hook_names=tuple(dict.fromkeys(hook for fact in facts for hook in _hooks(engine, fact))),
     )
+
+
+def _hooks(engine: Engine, facts: SaeFacts) -> list[str]:
+    """Where the SAE reads, and where a transcoder writes if the engine has that hook."""
+    written = written_at(engine, facts)
+    return [facts.hook_name] if written is None else [facts.hook_name, written]
 
 
 def pass_shape(config: SiteConfig, plan: PassPlan, n_features: int, vocabulary_size: int) -> PassShape:
@@ -110,41 +112,32 @@ def pass_shape(config: SiteConfig, plan: PassPlan, n_features: int, vocabulary_s
         random_examples=options.random_examples,
         window_before=options.window_before,
         window_after=options.window_after,
+        sample_tokens=options.sample_tokens,
+        counter_examples=options.counter_examples,
     )
 
 
-def tile_contexts(plan: PassPlan, n_features: int) -> int:
-    """Contexts encoded at once: a divisor of the batch, so that every batch is cut alike."""
-    wanted = max(1, plan.tile_bytes // (4 * plan.context_size * n_features))
-    return max(
-        part
-        for part in range(1, plan.batch_contexts + 1)
-        if plan.batch_contexts % part == 0 and part <= wanted
-    )
+@dataclass(frozen=True)
+class Tile:
+    """What is encoded at once. It depends on sizes alone, for the last bits of a product depend on it."""
+
+    contexts: int
+    """Contexts: a divisor of the batch, so that every batch is cut alike."""
+    features: int
+    """Features; the last part may have fewer."""
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of Python and of the installed libraries that may change a dataset."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def pass_digest(config: SiteConfig, engine: Engine, saes: Sequence[SparseCoder], corpus: Corpus) -> str:
-    """SHA-256 hex over all inputs of the pass: equal digests mean equal tables."""
-    sections: dict[str, Any] = {
-        "schema": SCHEMA_VERSION,
-        "model": asdict(engine.facts),
-        "saes": [asdict(sae.facts) for sae in saes],
-        "corpus": [config.corpus.model_dump(mode="json"), corpus.fingerprint()],
-        "pass": config.stream.model_dump(mode="json"),
-        "versions": library_versions(),
-    }
-    return hashlib.sha256(json.dumps(sections, sort_keys=True, default=str).encode()).hexdigest()
+def tile_of(plan: PassPlan, n_features: int, *, separable: bool) -> Tile:
+    """How an SAE's dense activations are cut; one that is not `separable` needs all features at once."""
+    wanted = plan.tile_bytes // (4 * plan.context_size * n_features)
+    if separable:
+        wanted = max(wanted, TILE_TOKENS // plan.context_size)
+    divisors = [part for part in range(1, plan.batch_contexts + 1) if plan.batch_contexts % part == 0]
+    contexts = max(part for part in divisors if part <= max(1, wanted))
+    if not separable:
+        return Tile(contexts, n_features)
+    fitting = plan.tile_bytes // (4 * plan.context_size * contexts)
+    return Tile(contexts, min(n_features, max(MIN_PART, fitting)))
 
 
 def _require_same_packing(facts: Sequence[SaeFacts]) -> None:

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from atlas.cli import main
 from atlas.errors import EXIT_INPUT
+from atlas.store import AtlasStore
 from tests.support import models
 
 Edit = Callable[[Path, dict[str, Any]], None]
@@ -86,6 +87,11 @@ def foreign_output(folder: Path, config: dict[str, Any]) -> None:
     config["output"] = {"site": "mine"}
 
 
+def enough_to_judge(folder: Path, config: dict[str, Any]) -> None:
+    """The SAE is random: on more tokens than the other cases read, preflight says so."""
+    config["corpus"]["tokens"] = 2000
+
+
 CASES = {
     "missing model": Case(missing_model, ("no-such-model",)),
     "missing SAE": Case(missing_sae, ("no-such-sae",)),
@@ -94,6 +100,7 @@ CASES = {
     "wrong hook": Case(wrong_hook, ("blocks.1.hook_resid_prae", "blocks.1.hook_resid_pre")),
     "wrong d_in": Case(wrong_d_in, (str(models.D_MODEL), str(models.D_MODEL * 2), "hook")),
     "empty corpus": Case(empty_corpus, ("text",)),
+    "an SAE that fits nothing": Case(enough_to_judge, ("SAE tiny", "worse than the mean", "--force")),
     "NaN weights": Case(nan_weights, ("W_enc", "NaN")),
     "no fast tokenizer": Case(no_fast_tokenizer, ("tokenizer",)),
     "output folder of somebody": Case(foreign_output, ("mine",)),
@@ -111,7 +118,7 @@ def good(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
         "title": "Broken on purpose",
         "model": {"name": "model", "device": "cpu"},
         "saes": [{"slug": "tiny", "folder": "sae"}],
-        "corpus": {"kind": "text", "paths": ["text.txt"], "context_size": 32, "tokens": 2000},
+        "corpus": {"kind": "text", "paths": ["text.txt"], "context_size": 32, "tokens": 900},
     }
     return folder, config
 
@@ -151,3 +158,23 @@ def test_the_same_folder_unbroken_builds(
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     assert main(["build", str(path)]) == 0, capfd.readouterr().err
     assert (folder / "build/site/tiny/0/0.html").is_file()
+
+
+def test_an_sae_that_fits_nothing_is_built_when_forced(
+    good: tuple[Path, dict[str, Any]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The user is told at the end, the dataset keeps it, and the pages say it."""
+    folder, config = good
+    enough_to_judge(folder, config)
+    path = folder / "site_config.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    assert main(["build", str(path), "--force"]) == 0
+    told = "SAE tiny: it reconstructs worse than the mean would: explained variance -"
+    assert told in " ".join(capfd.readouterr().err.split())
+    (warning,) = AtlasStore.open(folder / "build/data").manifest.stream["warnings"]
+    assert warning.startswith(told)
+    for page in ("index.html", "about.html"):
+        assert told in (folder / "build/site" / page).read_text(encoding="utf-8")
+    # Once built, it needs no force to be rendered again, and the pages still say so.
+    assert main(["build", str(path)]) == 0
+    assert told in (folder / "build/site/index.html").read_text(encoding="utf-8")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,6 +129,73 @@ def small_embedding(project: Project) -> None:
     project.config["model"]["name"] = "model"
 
 
+def own_model(**changes: Any) -> Callable[[Project], None]:
+    """A GPT-2 of its own, with `changes` to its configuration."""
+
+    def change(project: Project) -> None:
+        project.model = project.folder / "model"
+        models.write_model(project.model, "gpt2", n_layer=1, **changes)
+        project.config["model"]["name"] = "model"
+        project.sae["metadata"] = {"hook_name": "blocks.0.hook_resid_pre"}
+
+    return change
+
+
+def large_vocabulary(project: Project) -> None:
+    project.resize(2)
+    project.config["corpus"]["tokens"] = 50
+    own_model(vocab_size=256_000)(project)
+
+
+def with_architecture(architecture: str, **sae: Any) -> Callable[[Project], None]:
+    """An SAE of another architecture, with `sae` in its cfg.json."""
+
+    def change(project: Project) -> None:
+        project.architecture = architecture
+        project.resize(D_SAE)
+        project.sae |= sae
+
+    return change
+
+
+def shut_gates(project: Project) -> None:
+    with_architecture("gated")(project)
+    project.weights["b_gate"][:] = -1e6
+
+
+def no_directions(project: Project) -> None:
+    with_architecture("matching_pursuit")(project)
+    project.weights["W_dec"][:] = 0
+
+
+def tokenised(*rows: Sequence[int]) -> Callable[[Project], None]:
+    """A data set that somebody tokenised before."""
+
+    def change(project: Project) -> None:
+        from datasets import Dataset
+
+        Dataset.from_dict({"input_ids": [list(row) for row in rows]}).save_to_disk(project.folder / "set")
+        project.config["corpus"] |= {"kind": "huggingface", "name": "set", "text_column": "input_ids"}
+        del project.config["corpus"]["paths"]
+
+    return change
+
+
+def empty_model(project: Project) -> None:
+    """A model whose every activation is zero."""
+    from safetensors.numpy import load_file, save_file
+
+    own_model()(project)
+    file = project.model / "model.safetensors"
+    zeros = {name: np.zeros_like(value) for name, value in load_file(file).items()}
+    save_file(zeros, file, metadata={"format": "pt"})
+
+
+def without_tokenizer(project: Project) -> None:
+    own_model()(project)
+    (project.model / "tokenizer.json").unlink()
+
+
 def damaged_model(project: Project) -> None:
     from safetensors.numpy import load_file, save_file
 
@@ -162,7 +230,20 @@ CASES: dict[str, Legal | Refused] = {
     "activations near the end of float32": Legal(scaled(1e38)),
     "negative thresholds": Legal(tensor("threshold", -5.0)),
     "half precision weights": Legal(half_precision),
-    "activations past float32": Refused(overflowing, ("finite", "feature")),
+    "one dead feature": Legal(tensor("b_enc", -1e6, 0), ("This feature never fired on the",)),
+    "thresholds nothing reaches": Legal(tensor("threshold", 3e38), ("This feature never fired on the",)),
+    "a gated SAE whose gates are all shut": Legal(shut_gates, ("This feature never fired on the",)),
+    "top-k of all features": Legal(with_architecture("topk", k=D_SAE)),
+    "matching pursuit among zero directions": Legal(no_directions),
+    "a transcoder": Legal(with_architecture("transcoder")),
+    "a vocabulary of 256,000": Legal(large_vocabulary),
+    "a model of one layer and one head": Legal(own_model(n_head=1)),
+    "a model whose every activation is zero": Legal(empty_model),
+    "top-k of more features than there are": Refused(
+        with_architecture("topk", k=D_SAE + 1), ("k 13", "cfg.json")
+    ),
+    "top-k of none": Refused(with_architecture("topk", k=0), ("k 0", "cfg.json")),
+    "activations past float32": Refused(overflowing, ("finite", "weights")),
     "infinite threshold": Refused(tensor("threshold", np.inf, 2), ("threshold",)),
     "NaN threshold": Refused(tensor("threshold", np.nan, 2), ("threshold", "NaN")),
     "NaN in the encoder": Refused(tensor("W_enc", np.nan, (3, 5)), ("W_enc", "NaN")),
@@ -202,9 +283,22 @@ CASES: dict[str, Legal | Refused] = {
     "a document that is a number": Refused(lines('{"text": 7}\n'), ("texts.jsonl:1", "text")),
     "another column": Refused(lines('{"body": "words"}\n'), ("texts.jsonl:1", "body")),
     "hostile file names": Legal(hostile_names),
+    "right to left and back": Legal(documents(*["\u202eabc\u202c שלום \u2067x\u2069 مرحبا"] * 9)),
+    "every text twice": Legal(documents(*[TEXT, "The dog."] * 2)),
+    "token ids made before": Legal(tokenised(range(1, 200), [], [5])),
+    "token ids past the vocabulary": Refused(tokenised([5, 9], [7, 400]), ("400", "set", "303")),
+    "negative token ids": Refused(tokenised([5, -3]), ("-3",)),
     # What is asked for.
     "contexts of two tokens": Legal(option("corpus", context_size=2)),
     "a budget of one token": Legal(option("corpus", tokens=1)),
+    "a commit after every batch": Legal(option("pass", checkpoint_seconds=0)),
+    "no sample of tokens": Legal(option("pass", sample_tokens=0)),
+    "no counter-examples": Legal(option("pass", counter_examples=0)),
+    "a sample of one token": Legal(option("pass", sample_tokens=1, counter_examples=50)),
+    "no losses": Legal(option("pass", loss_tokens=0)),
+    "losses on one token": Legal(option("pass", loss_tokens=1)),
+    "no effects": Legal(option("enrich", effects="off")),
+    "effects on every example": Legal(option("enrich", effects="on", effect_examples=5)),
     "a batch larger than the corpus": Legal(option("pass", batch_contexts=200)),
     "one context a batch": Legal(option("pass", batch_contexts=1)),
     "windows of one token": Legal(option("pass", window_before=0, window_after=0)),
@@ -235,6 +329,7 @@ CASES: dict[str, Legal | Refused] = {
         small_embedding, (str(models.TOKENIZER_SIZE), str(VOCABULARY_BEYOND), "tokenizer")
     ),
     "a model with an infinite weight": Refused(damaged_model, ("finite", "model")),
+    "no tokenizer": Refused(without_tokenizer, ("tokenizer",)),
     "output inside the corpus folder": Refused(output_in_corpus, ("output.data", "output.site", "'texts'")),
     "two SAEs with one slug": Refused(same_slug, (SLUG, "slug")),
     "two SAEs with one derived slug": Refused(same_derived_slug, ("slug",)),
@@ -331,4 +426,5 @@ def test_a_model_of_three_tokens_and_contexts_of_eleven(shared_dir: Path, tmp_pa
 
 def test_there_are_enough_cases() -> None:
     """The figure of the reliability plan."""
-    assert len(CASES) >= 40
+    assert len(CASES) >= 100
+    assert len(of_kind(Legal)) >= 60

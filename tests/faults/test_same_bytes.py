@@ -12,8 +12,10 @@ from typing import Any, Self
 
 import pytest
 
+from atlas.store import AtlasStore
 from tests.support import models
-from tests.support.projects import TEXT, Project, different
+from tests.support.compare import differences
+from tests.support.projects import SLUG, TEXT, Project, different
 
 OTHER_WORLD = {
     "TZ": "Pacific/Kiritimati",
@@ -25,8 +27,17 @@ OTHER_WORLD = {
     "TOKENIZERS_PARALLELISM": "true",
     "COLUMNS": "40",
     "PYTHONWARNINGS": "ignore",
+    "USER": "somebody",
+    "LOGNAME": "somebody",
 }
 """Everything about a process that no result may depend on."""
+
+LATER = 400 * 86_400
+"""Seconds."""
+
+BATCHES = 1e-4
+"""Relative difference of a float between builds of other batch sizes: the last bits of a matrix product
+depend on its shape. Counts of firings are equal unless an activation lies within that of its threshold."""
 
 
 def make(folder: Path, model: Path) -> Project:
@@ -45,22 +56,37 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory, model: Path) -> dict[str, bytes]:
-    """What a build in this process gives."""
+def built(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Project:
+    """A build in this process."""
     project = make(tmp_path_factory.mktemp("plain") / "work", model)
     assert project.build() == 0
-    return project.result()
+    return project
 
 
-def test_another_process_folder_time_zone_locale_hash_seed_and_thread_count(
+@pytest.fixture(scope="module")
+def plain(built: Project) -> dict[str, bytes]:
+    """What it gives."""
+    return built.result()
+
+
+@pytest.fixture(scope="module")
+def plain_store(built: Project) -> AtlasStore:
+    """Its dataset."""
+    return AtlasStore.open(built.data)
+
+
+def test_another_process_user_folder_time_zone_locale_hash_seed_and_thread_count(
     model: Path, tmp_path: Path, plain: dict[str, bytes]
 ) -> None:
     project = make(tmp_path / "Ein anderer Ort" / "work", model)
     config = project.write()
+    own = {"HOME": tmp_path / "home", "TMPDIR": tmp_path / "tmp"}
+    for folder in own.values():
+        folder.mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "atlas", "build", os.path.relpath(config, tmp_path)],
         cwd=tmp_path,
-        env={**os.environ, **OTHER_WORLD},
+        env={**os.environ, **OTHER_WORLD, **{name: str(folder) for name, folder in own.items()}},
         capture_output=True,
         text=True,
         check=False,
@@ -75,7 +101,7 @@ def test_another_order_of_directories_and_a_clock_400_days_ahead(
 ) -> None:
     project = make(tmp_path / "work", model)
     project.write()
-    listdir, scandir, now = os.listdir, os.scandir, time.time
+    listdir, scandir, now, now_ns = os.listdir, os.scandir, time.time, time.time_ns
 
     class Backwards:
         """`os.scandir` from its last entry to its first."""
@@ -104,7 +130,8 @@ def test_another_order_of_directories_and_a_clock_400_days_ahead(
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", Backwards)
         patch.setattr(os, "listdir", lambda *arguments: sorted(listdir(*arguments), reverse=True))
-        patch.setattr(time, "time", lambda: now() + 400 * 86_400)
+        patch.setattr(time, "time", lambda: now() + LATER)
+        patch.setattr(time, "time_ns", lambda: now_ns() + LATER * 10**9)
         assert project.build() == 0
     assert different(project.result(), plain) == []
 
@@ -114,6 +141,26 @@ def test_a_fresh_build_over_the_old_one(model: Path, tmp_path: Path, plain: dict
     assert project.build() == 0
     assert project.build("--fresh") == 0
     assert different(project.result(), plain) == []
+
+
+@pytest.mark.parametrize("size", [1, 3, 64])
+def test_other_batches_give_the_same_counts_and_ranks_and_nearly_the_same_floats(
+    size: int, model: Path, tmp_path: Path, plain_store: AtlasStore
+) -> None:
+    project = make(tmp_path / "work", model)
+    project.config["pass"]["batch_contexts"] = size
+    assert project.build() == 0
+    store = AtlasStore.open(project.data)
+    for table in ("features", "examples", "report"):
+        found, wanted = (each.read(table, SLUG).to_pylist() for each in (store, plain_store))
+        if table == "report":
+            found, wanted = ([{row["metric"]: row["value"]} for row in rows] for rows in (found, wanted))
+        assert list(differences(found, wanted, table, relative=BATCHES, absolute=1e-5)) == []
+    top = [row for row in store.read("examples", SLUG).to_pylist() if row["group"] == "top"]
+    rule = sorted(
+        top, key=lambda row: (row["feature_idx"], -row["activation"], row["context_idx"], row["position"])
+    )
+    assert top == rule
 
 
 def test_the_control_another_letter_gives_other_bytes(

@@ -292,6 +292,33 @@ class TestReplacing:
             path.unlink()
         assert files_of(store.path) == before
 
+    def test_sweep_keeps_what_an_unfinished_pass_has_committed(self, tmp_path: Path):
+        store = make_atlas(tmp_path / "data")
+        kept = store.path / ".partial/checkpoint"
+        other = store.path / ".partial/contexts-0123456789abcdef"
+        for folder in (kept, other):
+            folder.mkdir(parents=True)
+            (folder / "pass.json").write_bytes(b"x")
+        (kept / ".atlas-0123456789abcdef.tmp").write_bytes(b"x")
+        (store.path / ".partial/stray").write_bytes(b"x")
+        with store.lock():
+            pass
+        assert [path.name for path in (store.path / ".partial").rglob("*")] == ["checkpoint", "pass.json"]
+        with store.lock():
+            store.reset()
+        assert not (store.path / ".partial").exists()
+
+    @pytest.mark.parametrize("kind", ["file", "link"])
+    def test_sweep_removes_what_only_has_that_name(self, tmp_path: Path, kind: str):
+        store = make_atlas(tmp_path / "data")
+        (store.path / ".partial").mkdir()
+        path = store.path / ".partial/checkpoint"
+        (tmp_path / "mine").mkdir()
+        path.write_bytes(b"x") if kind == "file" else path.symlink_to(tmp_path / "mine")
+        store.sweep()
+        assert not (store.path / ".partial").exists()
+        assert (tmp_path / "mine").is_dir()
+
     def test_sweep_does_not_follow_a_link_out_of_the_folder(self, tmp_path: Path):
         store = make_atlas(tmp_path / "data", saes=("alpha",))
         outside = tmp_path / "outside"
@@ -419,3 +446,27 @@ class TestFolder:
             (10, 20),
             (20, 25),
         ]
+
+
+class TestDrop:
+    def test_a_dropped_table_is_gone_with_its_files(self, store: AtlasStore):
+        write_coords(store, [coords(0, N)])
+        files = [store.path / entry.path for entry in store.manifest.tables["alpha/coords"]]
+        assert all(file.exists() for file in files)
+        store.drop("coords", "alpha")
+        assert not store.has("coords", "alpha")
+        assert not any(file.exists() for file in files)
+        assert store.verify() == []
+
+    def test_other_tables_stay(self, tmp_path: Path):
+        store = make_atlas(tmp_path / "data", n_features=6)
+        others = {key: files for key, files in store.manifest.tables.items() if key != "alpha/logits"}
+        store.drop("logits", "alpha")
+        assert store.manifest.tables == others
+        assert store.verify() == []
+
+    def test_a_table_that_is_not_there_is_no_error(self, store: AtlasStore):
+        before = store.manifest
+        store.drop("coords", "alpha")
+        store.drop("documents")
+        assert store.manifest == before

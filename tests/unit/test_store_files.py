@@ -132,6 +132,31 @@ class TestWriteAtomic:
         assert list(tmp_path.iterdir()) == []
 
 
+class TestParts:
+    def test_follow_each_other(self, tmp_path: Path):
+        write_atomic(tmp_path / "x", b"one ", memoryview(b"two "), b"", b"three")
+        assert (tmp_path / "x").read_bytes() == b"one two three"
+
+    def test_none_at_all_are_an_empty_file(self, tmp_path: Path):
+        write_atomic(tmp_path / "x")
+        assert (tmp_path / "x").read_bytes() == b""
+
+    def test_a_slow_disk_takes_them_piece_by_piece(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:3]))
+        write_atomic(tmp_path / "x", b"0123456789", b"abcdef")
+        assert (tmp_path / "x").read_bytes() == b"0123456789abcdef"
+
+    def test_all_of_them_are_needed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        def full(handle: int, data: bytes) -> int:
+            raise OSError(errno.ENOSPC, "full")
+
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(DiskError, match=r"^the disk is full: 1,700 bytes needed, "):
+            write_atomic(tmp_path / "x", bytes(1000), bytes(700))
+        assert list(tmp_path.iterdir()) == []
+
+
 class TestDiskErrors:
     @pytest.mark.parametrize(
         ("number", "words"),

@@ -212,6 +212,16 @@ def test_numbers_are_numbers_or_missing(store):
     assert problems(store) == ["alpha/features: max_activation: 2 values are not finite numbers"]
 
 
+def test_shares_of_sources_are_numbers(store):
+    def spoil(rows):
+        lists = rows["sources"].to_pylist()
+        next(entries for entries in lists if entries)[0]["value"] = float("nan")
+        return with_column(rows, "sources", lists)
+
+    rewrite(store, "features", "alpha", spoil)
+    assert problems(store) == ["alpha/features: sources.value: not always a finite number"]
+
+
 def test_postings_point_at_features_that_exist(store):
     def spoil(rows):
         saes, features = rows["sae"].to_pylist(), rows["feature_idx"].to_pylist()

@@ -9,6 +9,7 @@ from atlas.config import RenderConfig
 from atlas.render.output import Output
 from atlas.render.site import render_site
 from tests.support.synthetic import make_atlas
+from tests.support.tiny_site import seal
 
 HOSTILE = (
     "<script src='https://evil.example/x.js'></script>",
@@ -43,7 +44,9 @@ def test_the_same_text_unescaped_is_found(site):
     before = page.read_text()
     for text in HOSTILE[:-1]:
         page.write_text(before.replace("</main>", f"{text}</main>"))
+        seal(site)
         found = check_site(site)
         expected = text != "javascript:alert(1)"
         assert bool(found) == expected, text
     page.write_text(before)
+    seal(site)

@@ -109,7 +109,7 @@ def test_every_ending_is_an_exit_code_without_a_traceback(monkeypatch, capsys, e
         raise ending
 
     monkeypatch.setattr("atlas.cli.folders.find_config", fail)
-    monkeypatch.setattr(cli_app, "_forget_stdout", lambda: None)
+    monkeypatch.setattr(cli_app, "forget", lambda stream: None)
     assert main(["build"]) == code
     out, err = capsys.readouterr()
     assert out == ""

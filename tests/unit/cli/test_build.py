@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from atlas.cli import main
+from atlas.configfile import load_config
 from atlas.errors import InputError, InterruptedBuildError
+from atlas.pipeline import Job
 from atlas.store.lock import lock_folder
+from atlas.stream.checkpoint import Counts
 from tests.support.fake_stages import make_project
 
 
@@ -61,6 +64,27 @@ def test_fresh_runs_everything_again(project, capsys, fakes):
     fakes.calls.clear()
     assert atlas(capsys, "build", "--fresh")[0] == 0
     assert "stream" in fakes.calls
+
+
+def test_force_is_passed_on(project, capsys, fakes):
+    atlas(capsys, "build", "--force")
+    assert fakes.forced
+    assert atlas(capsys, "build", "--fresh")[0] == 0
+    assert not fakes.forced
+
+
+def test_an_unfinished_pass_of_other_inputs_is_exit_2(project, capsys, fakes):
+    job = Job(load_config(project / "site_config.yaml"))
+    job.store.update(title="begun")
+    job.checkpoint.save({}, Counts(read=64), "", job.all_sections)
+    path = project / "site_config.yaml"
+    path.write_text(path.read_text().replace("tokens: 1000", "tokens: 2000"))
+    for words in (["build"], ["build", "--dry-run"]):
+        code, out, err = atlas(capsys, *words)
+        assert (code, out) == (2, "")
+        assert "\n- corpus.tokens was 1,000, is now 2,000\n" in err
+        assert "atlas build --fresh" in err
+    assert atlas(capsys, "build", "--fresh")[0] == 0
 
 
 BAD_CONFIGS = {

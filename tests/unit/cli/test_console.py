@@ -124,6 +124,32 @@ def test_debug_shows_the_traceback_too(capsys):
     assert "raise_bug()" in text
 
 
+def test_nobody_reading_does_not_stop_the_work(monkeypatch):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        for _ in range(3):
+            say("a line")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("std::bad_alloc"),
+        type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"),
+    ],
+    ids=str,
+)
+def test_a_lack_of_memory_has_a_way_out(capsys, error):
+    code, text = shown(capsys, error)
+    assert code == 2
+    assert text.startswith("error: not enough memory\n")
+    assert "pass.batch_contexts" in text
+
+
 def test_an_interruption_is_one_word(capsys):
     assert shown(capsys, InterruptedBuildError("interrupted")) == (130, "interrupted\n")
 

@@ -132,6 +132,7 @@ def test_plain_lines_are_few_and_plain(capsys):
         progress.update(done, 1000)
         clock.now += 0.2
     progress.end("1,000 tokens of 3 documents")
+    progress.note("stopping after this batch")
     progress.skip("Enriching features", "nothing changed")
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
@@ -140,8 +141,12 @@ def test_plain_lines_are_few_and_plain(capsys):
     assert "\r" not in captured.err
     assert lines[0] == "Reading the corpus …"
     assert lines[1].startswith("  250 of 1,000 tokens, about 15 s left")
-    assert len(lines) <= 3 + 101 * 0.2 / LINE_EVERY
-    assert lines[-2:] == ["  1,000 tokens of 3 documents (20 s)", "Enriching features: nothing changed"]
+    assert len(lines) <= 4 + 101 * 0.2 / LINE_EVERY
+    assert lines[-3:] == [
+        "  1,000 tokens of 3 documents (20 s)",
+        "  stopping after this batch",
+        "Enriching features: nothing changed",
+    ]
 
 
 def test_a_terminal_gets_one_finished_line_per_stage():

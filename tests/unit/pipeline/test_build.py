@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from atlas.check import check_site
@@ -17,10 +19,11 @@ from atlas.errors import (
     InterruptedBuildError,
     LockedError,
 )
-from atlas.pipeline import build, render_config, render_dataset
+from atlas.pipeline import Job, build, render_config, render_dataset
 from atlas.pipeline.build import STAGES
 from atlas.store import AtlasStore
-from atlas.store.lock import lock_folder
+from atlas.store.lock import lock_beside, lock_folder
+from atlas.stream.checkpoint import Counts
 from tests.support.fake_stages import CONFIG, make_project
 
 ALL = ("preflight", "stream", "enrich", "index", "render", "check")
@@ -69,6 +72,9 @@ class Recorder:
     def skip(self, title, reason):
         self.lines.append(("skip", title, reason))
 
+    def note(self, text):
+        self.lines.append(("note", text))
+
 
 def test_the_stages_read_like_a_table_of_contents():
     assert tuple(stage.name for stage in STAGES) == ALL
@@ -83,6 +89,7 @@ def test_a_first_build_runs_everything_once(config, fakes):
     assert report.ran == ALL
     assert report.skipped == ()
     assert report.notes == ("explained variance is low",)
+    assert AtlasStore.open(report.data).manifest.stream["warnings"] == ["explained variance is low"]
     assert fakes.calls == ["engine", "sae", "sae", "preflight", "stream", "enrich", "index", "render"]
     assert (report.data, report.site) == (config.parent / "out/data", config.parent / "out/site")
     assert check_site(report.site) == []
@@ -340,6 +347,100 @@ def test_a_damaged_site_is_found_out_and_named(config, fakes):
     with pytest.raises(CheckError) as caught:
         run(config)
     assert any("alpha/0/3.html" in problem for problem in caught.value.problems)
+
+
+def test_a_site_that_is_being_built_is_named(config, fakes):
+    with lock_beside(config.parent / "out/site"), pytest.raises(LockedError) as caught:
+        run(config)
+    assert str(os.getpid()) in caught.value.what
+    assert caught.value.where == str(config.parent / "out/site")
+    assert fakes.calls == []
+    assert not (config.parent / "out/data").exists()
+    with lock_beside(config.parent / "elsewhere/site"):
+        assert run(config).ran == ALL
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_force_reaches_preflight(config, fakes, force):
+    run(config, force=force)
+    assert fakes.forced is force
+
+
+class TestUnfinishedPass:
+    """What the pipeline does with what a pass has kept; the pass itself is faked."""
+
+    SECTIONS = staticmethod(lambda path: Job(load_config(path)).all_sections)
+
+    def keep(self, path: Path) -> Path:
+        """As a pass that was killed after its first commit leaves it."""
+        job = Job(load_config(path))
+        job.store.update(title="begun")
+        job.checkpoint.save({"x": np.arange(3)}, Counts(read=64, contexts=4), "", job.all_sections)
+        return job.checkpoint.folder
+
+    def test_the_pass_gets_it_and_it_is_gone_after(self, config, fakes):
+        folder = self.keep(config)
+        edit(config, "  tokens: 1000", "  tokens: 1000\npass:\n  checkpoint_seconds: 0")
+        run(config)
+        assert fakes.keeper.checkpoint.folder == folder
+        assert fakes.keeper.sections == self.SECTIONS(config)
+        assert fakes.keeper.checkpoint.due(), "0 seconds: after every batch"
+        assert not folder.parent.exists()
+
+    def test_other_inputs_are_refused_before_anything_is_opened(self, config, fakes):
+        folder = self.keep(config)
+        before = tree(config.parent)
+        edit(config, "tokens: 1000", "tokens: 2000")
+        fakes.calls.clear()
+        with pytest.raises(InputError, match=r"corpus\.tokens was 1,000, is now 2,000"):
+            run(config)
+        assert fakes.calls == []
+        edit(config, "tokens: 2000", "tokens: 1000")
+        assert tree(config.parent) == before
+        run(config)
+        assert not folder.exists()
+
+    def test_other_weights_under_the_same_name_are_refused_once_opened(self, config, fakes):
+        """As from a hub, where a name says little: only the opened model tells."""
+        self.keep(config)
+        weights = fakes.open_engine
+
+        def other(config, base):
+            engine = weights(config, base)
+            engine.facts.weights_sha256 = "9" * 64
+            return engine
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys.modules["atlas.sources.open"], "open_engine", other)
+            with pytest.raises(InputError, match="the weights of the model changed"):
+                run(config)
+        assert "preflight" not in fakes.calls
+        assert "stream" not in fakes.calls
+
+    def test_fresh_discards_it_when_the_reading_begins(self, config, fakes):
+        folder = self.keep(config)
+        edit(config, "tokens: 1000", "tokens: 2000")
+        fakes.failures["preflight"] = InputError("a hook that does not exist")
+        with pytest.raises(InputError, match="a hook"):
+            run(config, force_fresh=True)
+        assert folder.exists(), "nothing was read instead of it"
+        fakes.failures.clear()
+        assert run(config, force_fresh=True).ran == ALL
+        assert not folder.exists()
+
+    def test_a_build_that_fails_later_has_no_use_for_it(self, config, fakes):
+        folder = self.keep(config)
+        fakes.failures["enrich"] = RuntimeError("oops")
+        with pytest.raises(RuntimeError):
+            run(config)
+        assert not folder.exists()
+        fakes.failures.clear()
+        assert "stream" not in run(config).ran
+
+    def test_notes_of_a_damaged_one_are_passed_on(self, config, fakes):
+        self.keep(config)
+        fakes.stream_notes = ["what was kept is damaged"]
+        assert run(config).notes == ("what was kept is damaged",)
 
 
 def test_a_build_that_holds_the_folder_is_named(config, fakes):

@@ -13,6 +13,7 @@ from atlas.config import RenderConfig
 from atlas.configfile import load_config
 from atlas.pipeline import digests
 from atlas.store import Manifest
+from atlas.stream import inputs
 from tests.support.fake_stages import CONFIG, make_project
 
 
@@ -22,20 +23,21 @@ def project(tmp_path):
 
 
 def stream(project, text="text"):
-    return digests.stream_digest(load_config(project), text)
+    loaded = load_config(project)
+    return inputs.digest(inputs.pass_sections(loaded.config, loaded.base, text))
 
 
 def test_a_digest_is_the_hash_of_the_canonical_json():
     value = {"b": [1, None, "é"], "a": True}
     text = '{"a":true,"b":[1,null,"\\u00e9"]}'
-    assert digests.digest(value) == hashlib.sha256(text.encode()).hexdigest()
+    assert inputs.digest(value) == hashlib.sha256(text.encode()).hexdigest()
     assert json.loads(text) == value
 
 
 @given(st.dictionaries(st.text(), st.integers()))
 def test_the_order_of_keys_does_not_matter(value):
     backwards = dict(reversed(value.items()))
-    assert digests.digest(value) == digests.digest(backwards)
+    assert inputs.digest(value) == inputs.digest(backwards)
 
 
 def test_a_folder_counts_by_names_and_bytes(tmp_path):
@@ -44,7 +46,7 @@ def test_a_folder_counts_by_names_and_bytes(tmp_path):
             path = tmp_path / name / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        return digests.folder_digest(tmp_path / name)
+        return inputs.folder_hashes(tmp_path / name)
 
     first = folder("a", {"x": b"1", "sub/y": b"2"})
     assert first == folder("b", {"sub/y": b"2", "x": b"1"})
@@ -55,8 +57,9 @@ def test_a_folder_counts_by_names_and_bytes(tmp_path):
         folder("f", {"x": b"1"}),
         folder("g", {"x": b"12", "sub/y": b""}),
     ]
-    assert len({first, *others}) == 5
-    assert digests.folder_digest(tmp_path / "nothing") == ""
+    assert len({inputs.digest(found) for found in (first, *others)}) == 5
+    assert first == {"sub/y": hashlib.sha256(b"2").hexdigest(), "x": hashlib.sha256(b"1").hexdigest()}
+    assert inputs.folder_hashes(tmp_path / "nothing") == {}
 
 
 def test_the_pass_depends_on_everything_it_reads(project):
@@ -88,6 +91,7 @@ def test_the_pass_depends_on_nothing_else(project):
         ("neighbours: 10", "neighbours: 3"),
         ("static_examples: 5", "static_examples: 6"),
         ("out/data", "elsewhere/data"),
+        ("enrich:", "pass:\n  batch_contexts: 3\n  checkpoint_seconds: 0\nenrich:"),
         ("title:", "# comment\ntitle:"),
     ]:
         project.write_text(text.replace(old, new))
@@ -96,14 +100,14 @@ def test_the_pass_depends_on_nothing_else(project):
 
 def test_a_new_statistic_or_a_new_method_runs_the_pass_again(project, monkeypatch):
     before = stream(project)
-    monkeypatch.setitem(digests.VERSIONS, "stream", 99)
+    monkeypatch.setattr(inputs, "METHOD", 99)
     assert stream(project) != before
     monkeypatch.undo()
     from atlas.plugins import available
 
     entries = dict(available("atlas.statistics"))
     extra = next(iter(entries.values()))
-    monkeypatch.setattr(digests.plugins, "available", lambda group: {**entries, "more": extra})
+    monkeypatch.setattr(inputs.plugins, "available", lambda group: {**entries, "more": extra})
     assert stream(project) != before
 
 

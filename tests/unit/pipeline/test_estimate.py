@@ -7,13 +7,14 @@ import dataclasses
 import pytest
 
 from atlas.cli.estimate import estimate_text, size
-from atlas.config import SiteConfig
-from atlas.pipeline.estimate import HOST_LIMITS, Estimate, _speed
+from atlas.config import EnrichConfig, SiteConfig
+from atlas.pipeline.estimate import HOST_LIMITS, Estimate, _speed, effect_tokens
 from atlas.pipeline.miniature import SLUG, make_miniature
 from atlas.pipeline.weigh import Scales
 from atlas.render.output import Output
 from atlas.render.site import render_site
 from atlas.schema import SAE_TABLES
+from atlas.sources.engines.base import ModelFacts
 from tests.support.synthetic import make_atlas
 
 FOUND = Estimate(
@@ -117,6 +118,21 @@ def test_speed_leaves_out_the_first_batch():
 
 def test_speed_of_a_single_batch_is_that_of_the_batch():
     assert _speed(100.0, [(102.0, 500), (102.0, 500)]) == pytest.approx(250)
+
+
+@pytest.mark.parametrize(
+    ("options", "layers", "expected"),
+    [
+        ({}, 2, 64 * 128 / 2),
+        ({"effect_examples": 3}, 2, 3 * 64 * 128 / 2),
+        ({"effects": "off"}, 2, 0),
+        ({}, 200, 0),
+        ({"effects": "on"}, 200, 64 * 128 / 2),
+    ],
+)
+def test_effects_take_as_long_as_reading_half_a_context_for_each_example(options, layers, expected):
+    model = ModelFacts("m", "transformers", "gpt2", layers, 256, 1000, 64, "float32", "cpu", "0", "0")
+    assert effect_tokens(EnrichConfig(**options), model, 64, 128) == expected
 
 
 def test_a_miniature_is_a_whole_atlas_of_the_chosen_features(short, tmp_path):
