@@ -207,7 +207,7 @@ def test_the_extension_example_of_the_guide_keeps_the_laws():
         return ActivationBatch(
             n_features=3, feature_idx=np.array(features, np.int32), row=np.array(positions, np.int32),
             activation=np.ones(len(features), np.float32), token_ids=tokens, counted=tokens > 0,
-            document_idx=tokens * 0, context_idx=np.array([context]),
+            document_idx=tokens * 0, source_idx=np.zeros((1, 16), np.int16), context_idx=np.array([context]),
         )  # fmt: skip
 
     first, second = batch([0, 9, 10], [0, 1, 1], 0), batch([3, 15], [1, 2], 1)

@@ -20,7 +20,7 @@ from atlas.store import AtlasStore
 from tests.support.synthetic import make_atlas
 from tests.support.tiny_site import site_files
 
-STREAM = ("documents", "vocabulary", "features", "examples", "report")
+STREAM = ("documents", "vocabulary", "contexts", "features", "examples", "report")
 CONFIG = """\
 title: Test atlas
 model:
@@ -56,6 +56,12 @@ class FakeStages:
     """Name of a call → what it raises instead of working."""
     notes: list[str] = field(default_factory=list)
     """What preflight has to say."""
+    stream_notes: list[str] = field(default_factory=list)
+    """What the pass has to say."""
+    forced: bool = False
+    """Whether preflight was last asked to let doubts pass."""
+    keeper: Any = None
+    """What the pass was last given to keep its work with."""
 
     def called(self, name: str) -> None:
         self.calls.append(name)
@@ -65,26 +71,33 @@ class FakeStages:
     def open_engine(self, config: Any, base: Path) -> Any:
         del config, base
         self.called("engine")
-        facts = SimpleNamespace(name="fake", architecture="gpt2", n_layers=2, device="cpu")
-        return SimpleNamespace(facts=facts, device="cpu")
+        facts = SimpleNamespace(
+            name="fake", architecture="gpt2", n_layers=2, device="cpu", vocabulary_size=300,
+            weights_sha256="1" * 64, tokenizer_sha256="2" * 64,
+        )  # fmt: skip
+        return SimpleNamespace(facts=facts, device=SimpleNamespace(type="cpu"))
 
     def open_sae(self, config: Any, base: Path, device: Any, engine: Any = None) -> Any:
         del base, device, engine
         self.called("sae")
         n_features = self.source.manifest.saes[0].n_features
-        return SimpleNamespace(facts=SimpleNamespace(slug=config.slug, d_sae=n_features))
+        facts = SimpleNamespace(slug=config.slug, d_sae=n_features, weights_sha256="3" * 64, folds={})
+        return SimpleNamespace(facts=facts)
 
     def open_corpus(self, config: Any, base: Path) -> Any:
         text = "".join(path.read_text() for path in sorted((base / config.paths[0]).glob("*.txt")))
         return SimpleNamespace(fingerprint=lambda: text, description="fake")
 
-    def preflight(self, engine: Any, saes: Any, contexts: Any) -> list[str]:
+    def preflight(self, engine: Any, saes: Any, contexts: Any, *, force: bool = False) -> list[str]:
         del engine, saes, contexts
+        self.forced = force
         self.called("preflight")
         return self.notes
 
-    def stream(self, store: AtlasStore, *inputs: Any) -> None:
+    def stream(self, store: AtlasStore, *inputs: Any, keeper: Any = None) -> None:
         _, _, saes, _, progress = inputs
+        self.keeper = keeper
+        keeper.checkpoint.notes.extend(self.stream_notes)
         progress(500, 1000)
         self.called("stream")
         manifest = self.source.manifest
@@ -102,7 +115,7 @@ class FakeStages:
         progress("logit effects", 0, 2)
         self.called("enrich")
         store.update(enrichers=self.source.manifest.enrichers)
-        tables = ("logits", "neighbours", "coords", "clusters", "explanations")
+        tables = ("logits", "weights", "effects", "neighbours", "coords", "clusters", "explanations")
         self.copy(store, tables)
 
     def index(self, store: AtlasStore) -> None:

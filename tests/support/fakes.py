@@ -13,7 +13,7 @@ import torch
 from atlas.config import SiteConfig
 from atlas.sources.corpora.base import Document
 from atlas.sources.engines.base import Engine, ModelFacts, Unembedding
-from atlas.sources.saes.base import SaeFacts
+from atlas.sources.saes.base import SaeFacts, SaeWeights
 
 BOS = 256
 D_IN = 8
@@ -46,14 +46,14 @@ class FakeTokens:
 
 @dataclass
 class FakeCorpus:
-    """Named texts."""
+    """Named texts; the ends of their names are their sources."""
 
     texts: dict[str, str]
     description: str = "A few made-up texts."
 
     def documents(self) -> Iterator[Document]:
         for name, text in self.texts.items():
-            yield Document(name, text)
+            yield Document(name, text, source=name.rpartition(".")[2])
 
     def fingerprint(self) -> str:
         return hashlib.sha256(repr(self.texts).encode()).hexdigest()
@@ -88,14 +88,31 @@ class FakeEngine(Engine):
 
     def activations(self, token_ids: torch.Tensor, hook_names: Sequence[str]) -> dict[str, torch.Tensor]:
         self.shapes.append(tuple(token_ids.shape))
+        first = self._first(token_ids)
+        found = {HOOK: first, OTHER_HOOK: first.flip(-1) * 2}
+        return {name: found[name] for name in hook_names}
+
+    def logits(
+        self,
+        token_ids: torch.Tensor,
+        change: Any = None,
+        select: torch.Tensor | None = None,
+        *,
+        start: str | None = None,
+    ) -> torch.Tensor:
+        changes = {HOOK: torch.clone, OTHER_HOOK: torch.clone} | dict(change or {})
+        first = changes[HOOK](self._first(token_ids))
+        last = changes[OTHER_HOOK](first.flip(-1) * 2)
+        return (last if select is None else last[select]) @ self.embedding.T
+
+    def _first(self, token_ids: torch.Tensor) -> torch.Tensor:
         tokens = token_ids.clamp_min(0)
         own = self.embedding[tokens]
         steps = torch.arange(1, tokens.shape[1] + 1).view(1, -1, 1)
         first = own + 0.5 * own.cumsum(1) / steps
         for token, value in self.poison.items():
             first[token_ids == token] = value
-        found = {HOOK: first, OTHER_HOOK: first.flip(-1) * 2}
-        return {name: found[name] for name in hook_names}
+        return first
 
     def unembedding(self) -> Unembedding:
         return Unembedding(self.embedding.T, None, "none")
@@ -132,8 +149,11 @@ class FakeSae:
     def reconstruct(self, inputs: torch.Tensor, activations: torch.Tensor) -> torch.Tensor:
         return self.decode(activations)
 
-    def W_dec(self) -> torch.Tensor:
-        return self.decoder
+    def output_scale(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.ones(len(inputs), 1)
+
+    def weights(self) -> SaeWeights:
+        return SaeWeights(self.W_enc, self.decoder, self.b_enc, None, torch.zeros(D_IN))
 
 
 TEXTS = {

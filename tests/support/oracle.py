@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
+from tests.support import oracle_tokens as tokens
 
 MASK64 = (1 << 64) - 1
 
@@ -29,6 +31,8 @@ class Options:
     random: int = 8
     before: int = 26
     after: int = 14
+    sample: int = 1 << 16
+    counter: int = 4
 
 
 @dataclass
@@ -40,9 +44,18 @@ class Recording:
     counted: np.ndarray  # bool, same shape
     document_idx: np.ndarray  # int, same shape, padding -1
     options: Options = field(default_factory=Options)
+    sources: tuple[str, ...] = tokens.SOURCES
+    source_of: Sequence[int] | None = None  # source of every document; None: in turn
 
     def __post_init__(self) -> None:
         self.firing = np.where(self.counted[..., None] & (self.activations > 0), self.activations, 0)
+
+    @property
+    def source_idx(self) -> np.ndarray:
+        """The source of every token's document; padding -1."""
+        count = int(self.document_idx.max(initial=0)) + 1
+        number = [n % len(self.sources) for n in range(count)] if self.source_of is None else self.source_of
+        return np.where(self.document_idx < 0, -1, np.array(number)[self.document_idx])
 
     @property
     def n_features(self) -> int:
@@ -62,7 +75,11 @@ class Recording:
 
 def columns(recording: Recording) -> dict[str, list[Any]]:
     """Every column of the features table, as Python values (float64 where the table rounds)."""
+    from tests.support.oracle_sample import sample_columns
+
     rows = [_row(recording, feature) for feature in range(recording.n_features)]
+    for row, sampled in zip(rows, sample_columns(recording), strict=True):
+        row.update(sampled)
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
@@ -71,9 +88,15 @@ def _row(recording: Recording, feature: int) -> dict[str, Any]:
     values = [value for _, _, value in events]
     n_tokens = int(recording.counted.sum())
     lower, upper = wilson(len(events), n_tokens)
+    n_contexts = int(recording.counted.any(axis=1).sum())
+    n_firing = len({context for context, _, _ in events})
+    context_lower, context_upper = wilson(n_firing, n_contexts)
     return {
         "firing_tokens": len(events),
-        "firing_contexts": len({context for context, _, _ in events}),
+        "firing_contexts": n_firing,
+        "context_density": n_firing / n_contexts if n_contexts else 0.0,
+        "context_density_lower": context_lower,
+        "context_density_upper": context_upper,
         "activation_density": len(events) / n_tokens if n_tokens else 0.0,
         "density_lower": lower,
         "density_upper": upper,
@@ -81,9 +104,9 @@ def _row(recording: Recording, feature: int) -> dict[str, Any]:
         **moments(values),
         "activation_histogram": histogram(values),
         "activation_median": quantile(values, Fraction(1, 2)),
+        "activation_p90": quantile(values, Fraction(90, 100)),
         "activation_p99": quantile(values, Fraction(99, 100)),
-        "top_tokens": top_tokens(recording, events),
-        "top_tokens_share": 1.0,
+        **tokens.columns(recording, events),
     }
 
 
@@ -99,7 +122,9 @@ def wilson(k: int, n: int) -> tuple[float, float]:
 
 def moments(values: list[float]) -> dict[str, float | None]:
     """Mean, standard deviation, skew and excess kurtosis, in exact fractions until the last step."""
-    names = ("mean_activation", "std_activation", "activation_skew", "activation_kurtosis")
+    names = (
+        "mean_activation", "std_activation", "variance_activation", "activation_skew", "activation_kurtosis",
+    )  # fmt: skip
     if not values:
         return dict.fromkeys(names)
     exact = [Fraction(value) for value in values]
@@ -111,6 +136,7 @@ def moments(values: list[float]) -> dict[str, float | None]:
     return {
         "mean_activation": float(mean),
         "std_activation": std,
+        "variance_activation": float(second),
         "activation_skew": float(third) / std**3 if shaped and n >= 3 else None,
         "activation_kurtosis": float(fourth / second**2) - 3 if shaped and n >= 4 else None,
     }
@@ -151,18 +177,7 @@ def quantile(values: list[float], share: Fraction) -> float | None:
 
 def top_tokens(recording: Recording, events: list[tuple[int, int, float]]) -> list[dict[str, Any]]:
     """The ten tokens with the largest summed activation."""
-    found: dict[int, list[Fraction]] = defaultdict(list)
-    for context, position, value in events:
-        found[int(recording.token_ids[context, position])].append(Fraction(value))
-    ordered = sorted(found, key=lambda token: (-sum(found[token]), token))
-    return [
-        {
-            "token_id": token,
-            "count": len(found[token]),
-            "value": float(sum(found[token]) / len(found[token])),
-        }
-        for token in ordered[:10]
-    ]
+    return tokens.token_list(events, lambda c, p: int(recording.token_ids[c, p]))
 
 
 # --- examples ------------------------------------------------------------------------------------
@@ -170,20 +185,34 @@ def top_tokens(recording: Recording, events: list[tuple[int, int, float]]) -> li
 
 def examples(recording: Recording) -> list[dict[str, Any]]:
     """Every row of the examples table, in its order."""
+    from tests.support.oracle_sample import Sample, holders, near_miss, same_token, text_at
+
     rows: list[dict[str, Any]] = []
+    sample = Sample(recording)
     for feature in range(recording.n_features):
         rows += _top(recording, feature)
         rows += _interval(recording, feature)
         rows += _random(recording, feature)
+        for group, find in (("same_token", same_token), ("near_miss", near_miss)):
+            places = find(sample, feature)
+            rows += [example(recording, feature, (*p, 0.0), group, rank) for rank, p in enumerate(places)]
+    texts = holders(recording)
+    for row in rows:
+        row["copies"] = len(texts[text_at(recording, row["context_idx"], row["position"])])
     return rows
 
 
 def _top(recording: Recording, feature: int) -> list[dict[str, Any]]:
+    from tests.support.oracle_sample import text_at
+
     best = best_of_context(recording.events(feature), lambda event: (event[2], -event[1]))
     best.sort(key=lambda event: (-event[2], event[0], event[1]))
+    first_of_text: dict[tuple[int, ...], tuple[int, int, float]] = {}
+    for event in best:
+        first_of_text.setdefault(text_at(recording, event[0], event[1]), event)
     return [
         example(recording, feature, event, "top", rank)
-        for rank, event in enumerate(best[: recording.options.top])
+        for rank, event in enumerate(list(first_of_text.values())[: recording.options.top])
     ]
 
 

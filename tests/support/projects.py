@@ -6,7 +6,9 @@ import base64
 import gzip
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -93,6 +95,25 @@ class Project:
     def result(self) -> dict[str, bytes]:
         """The bytes of the finished dataset and site, by path; the lock file left out."""
         return tree(self.data, "data/") | tree(self.site, "site/")
+
+
+OTHER_TEXT = TEXT.replace("dog", "wolf").replace("found", "lost") * 2
+"""The corpus of a second build into the same folder."""
+
+
+def copied(project: Project, folder: Path, text: str = OTHER_TEXT) -> Project:
+    """The folders of `project`, built ones included, in `folder`; its corpus has changed to `text` since."""
+    shutil.copytree(project.folder, folder, dirs_exist_ok=True)
+    copy = Project(folder, project.model, text=text)
+    copy.config = deepcopy(project.config)
+    return copy
+
+
+def unbuilt_copy(project: Project, folder: Path) -> Project:
+    """A project of the same text and options in `folder`, of which nothing was built."""
+    copy = Project(folder, project.model, text=project.text)
+    copy.config = deepcopy(project.config)
+    return copy
 
 
 def jsonl(texts: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from atlas.batch import ActivationBatch
 from atlas.stats.base import PassShape, Totals
 from tests.support.oracle import Options, Recording
+from tests.support.oracle_tokens import SOURCES
 
 VOCABULARY = 40
 
@@ -51,8 +52,23 @@ def recording(
         counted=counted,
         document_idx=document_idx,
         options=options
-        or Options(seed=seed, top=5, intervals=5, per_interval=2, random=3, before=4, after=3),
+        or Options(
+            seed=seed, top=5, intervals=5, per_interval=2, random=3, before=4, after=3, sample=100, counter=2
+        ),
     )
+
+
+def copied(source: Recording, period: int = 3) -> Recording:
+    """`source` with the tokens and documents of its first `period` contexts over and over."""
+    count = len(source.token_ids)
+    rows = np.arange(count) % period
+    made = Recording(
+        source.activations, source.token_ids[rows], source.counted, source.document_idx[rows], source.options
+    )
+    # The last context is padded: the copy must count nothing where the first ones are.
+    made.counted &= made.token_ids >= 0
+    made.__post_init__()
+    return made
 
 
 def shape_of(source: Recording) -> PassShape:
@@ -69,12 +85,14 @@ def shape_of(source: Recording) -> PassShape:
         random_examples=options.random,
         window_before=options.before,
         window_after=options.after,
+        sample_tokens=options.sample,
+        counter_examples=options.counter,
     )
 
 
 def totals_of(source: Recording) -> Totals:
     """The denominators."""
-    return Totals(int(source.counted.sum()), int(source.counted.any(axis=1).sum()))
+    return Totals(int(source.counted.sum()), int(source.counted.any(axis=1).sum()), SOURCES)
 
 
 def batch_of(source: Recording, contexts: Sequence[int]) -> ActivationBatch:
@@ -92,6 +110,7 @@ def batch_of(source: Recording, contexts: Sequence[int]) -> ActivationBatch:
         token_ids=source.token_ids[rows].astype(np.int32),
         counted=source.counted[rows],
         document_idx=source.document_idx[rows].astype(np.int32),
+        source_idx=source.source_idx[rows].astype(np.int16),
         context_idx=np.array(rows, dtype=np.int64),
     )
 
@@ -120,6 +139,8 @@ class RecordedContexts:
 
     def __init__(self, source: Recording) -> None:
         self._source = source
+        self.context_size = source.token_ids.shape[1]
+        self.numbers = range(len(source.token_ids))
 
     def read(self, context_idx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(token_ids, document_idx) of the contexts asked for."""

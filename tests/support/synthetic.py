@@ -8,6 +8,7 @@ tokens with a strength drawn from a seeded generator; all counts and examples fo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +124,13 @@ FEATURE_COLUMNS = (
         kind="token_list",
         unit="activation",
     ),
+    column(
+        "sources",
+        schema.SOURCE_LIST,
+        doc="Parts of the corpus it fires in most densely (value = share of their tokens).",
+        kind="source_list",
+        unit="fraction",
+    ),
 )
 
 
@@ -135,6 +143,11 @@ class Corpus:
     token_ids: np.ndarray  # [n_contexts, CONTEXT_SIZE] int32, padding -1
     document_idx: np.ndarray  # same shape, padding -1
     document_tokens: list[int] = field(default_factory=list)
+
+    def source(self, document_idx: int) -> str:
+        """The part of the corpus a document is from: one of three in turn, or its own (hostile) name."""
+        name = self.names[document_idx]
+        return ("stories", "code", "letters")[document_idx % 3] if name.startswith("texts/") else name
 
     @property
     def counted(self) -> np.ndarray:
@@ -346,7 +359,7 @@ def _write(
 
 def _write_shared(store: AtlasStore, corpus: Corpus) -> None:
     documents = [
-        {"document_idx": number, "name": name, "n_tokens": count}
+        {"document_idx": number, "name": name, "n_tokens": count, "source": corpus.source(number)}
         for number, (name, count) in enumerate(zip(corpus.names, corpus.document_tokens, strict=True))
     ]
     _write(store, "documents", schema.DOCUMENTS, documents)
@@ -360,6 +373,11 @@ def _write_shared(store: AtlasStore, corpus: Corpus) -> None:
         for number, token in enumerate(corpus.vocabulary)
     ]
     _write(store, "vocabulary", schema.VOCABULARY, tokens)
+    whole = [
+        {"context_idx": number, "token_ids": row[row >= 0].tolist()}
+        for number, row in enumerate(corpus.token_ids)
+    ]
+    _write(store, "contexts", schema.CONTEXTS, whole)
 
 
 def _write_sae(
@@ -377,6 +395,8 @@ def _write_sae(
     _write(store, "features", features, rows, slug)
     examples = [row for feature in range(n_features) for row in _example_rows(corpus, events, feature)]
     _write(store, "examples", schema.EXAMPLES, examples, slug)
+    first = [row for row in examples if row["group"] == "top" and row["rank"] == 0]
+    _write(store, "effects", schema.EFFECTS, [_effects_row(row) for row in first], slug)
     _write_weights_tables(store, slug, n_features, len(corpus.vocabulary), rng, hostile=hostile)
     explanations = []
     for row in rows:
@@ -430,7 +450,16 @@ def _feature_row(corpus: Corpus, events: Events, feature: int) -> dict:
         "mean_activation": float(values.mean()) if values.size else None,
         "activation_histogram": histogram,
         "top_tokens": sorted(top, key=lambda token: (-token["count"], -token["value"], token["token_id"])),
+        "sources": _source_rows(corpus, corpus.document_idx[events.context[part], events.position[part]]),
     }
+
+
+def _source_rows(corpus: Corpus, documents: np.ndarray) -> list[dict]:
+    """The densest sources, given the document of every firing of a feature."""
+    tokens = Counter(corpus.source(int(document)) for document in corpus.document_idx[corpus.counted])
+    counts = Counter(corpus.source(int(document)) for document in documents)
+    rows = [{"name": name, "count": count, "value": count / tokens[name]} for name, count in counts.items()]
+    return sorted(rows, key=lambda row: (-row["value"], row["name"]))[:8]
 
 
 def _wilson(count: int, total: int) -> tuple[float, float]:
@@ -464,6 +493,8 @@ def _example_rows(corpus: Corpus, events: Events, feature: int) -> Iterator[dict
             }
     for rank, event in enumerate(np.sort(distinct)[:RANDOM]):
         yield _example(corpus, events, int(event), "random", rank)
+    silent = {**_example(corpus, events, int(distinct[0]), "near_miss", 0), "activation": 0.0}
+    yield {**silent, "activations": [0.0] * len(silent["activations"])}
 
 
 def _example(corpus: Corpus, events: Events, event: int, group: str, rank: int) -> dict:
@@ -490,6 +521,7 @@ def _example(corpus: Corpus, events: Events, event: int, group: str, rank: int) 
         "context_idx": context,
         "position": position,
         "document_idx": int(owner[position]),
+        "copies": 1 + rank % 3,
         "peak": position - low,
         "token_ids": corpus.token_ids[context, low:high].tolist(),
         "activations": strengths[low:high].tolist(),
@@ -526,6 +558,10 @@ def _write_weights_tables(
                 "positive_logits": entries[:9:-1],
                 "negative_logits": entries[:10],
                 "logit_histogram": bins,
+                "logit_kurtosis": feature / 4 - 1,
+                "logit_skew": None if feature == 5 else feature / 8 - 1,
+                "raw_positive_logits": [{**entry, "value": entry["value"] + 2} for entry in entries[:9:-1]],
+                "raw_negative_logits": [{**entry, "value": entry["value"] - 2} for entry in entries[:10]],
             }
         )
         others = rng.permutation(n_features)[:11]
@@ -543,9 +579,37 @@ def _write_weights_tables(
         x, y = rng.normal(0, 0.5, 2) + np.array([cluster * 2, cluster % 2 * 3])
         coords.append({"feature_idx": feature, "x": float(x), "y": float(y), "cluster": cluster})
     _write(store, "logits", schema.LOGITS, logits, slug)
+    _write(store, "weights", schema.WEIGHTS, [_weights_row(feature) for feature in range(n_features)], slug)
     _write(store, "neighbours", schema.NEIGHBOURS, neighbours, slug)
     _write(store, "coords", schema.COORDS, coords, slug)
     _write(store, "clusters", schema.CLUSTERS, _clusters(coords, hostile), slug)
+
+
+def _effects_row(example: dict) -> dict:
+    length = len(example["token_ids"])
+    listed = [{"token_id": token, "measured": 0.5, "direct": None} for token in example["token_ids"][:3]]
+    return {
+        "feature_idx": example["feature_idx"],
+        "rank": example["rank"],
+        "effects": [None] + [0.25] * (length - 1)
+        if example["position"] == example["peak"]
+        else [0.25] * length,
+        "raised": listed,
+        "lowered": [{**entry, "measured": -0.5} for entry in listed],
+    }
+
+
+def _weights_row(feature: int) -> dict:
+    return {
+        "feature_idx": feature,
+        "encoder_norm": 1 + feature / 10,
+        "decoder_norm": 1.0,
+        "encoder_decoder_cosine": 1 - feature / 100,
+        "encoder_bias": -feature / 10,
+        "threshold": feature / 20,
+        "neuron_alignment": 0.25,
+        "top_neurons": [{"dimension": feature % 16, "value": -0.25, "share": 0.125}],
+    }
 
 
 def _clusters(coords: list[dict], hostile: Sequence[str]) -> list[dict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,9 +41,22 @@ def page(root: str, body: str, *, head: str = "", build: str = "b1", policy: str
 def make_site(folder: Path, saes: dict[str, int] | None = None) -> Path:
     """Write a whole site of `saes` (slug → features) to `folder`."""
     sizes = {"alpha": 5, "beta": 3} if saes is None else saes
-    write(folder, ".atlas-site", "marker\n")
     for name, content in site_files(sizes):
         write(folder, name, content)
+    return seal(folder)
+
+
+def seal(folder: Path, made_from: str = "") -> Path:
+    """Write the marker for the files as they are now, as its definition says."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    lines = [
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n"
+        for name in names
+        if name != ".atlas-site"
+    ]
+    text = "This folder was written by Feature Atlas and is replaced as a whole by the next render.\n"
+    text += f"made from {made_from}\n" + "".join(lines)
+    write(folder, ".atlas-site", text + f"{hashlib.sha256(text.encode()).hexdigest()}  .atlas-site\n")
     return folder
 
 

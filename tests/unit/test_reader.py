@@ -145,7 +145,8 @@ class TestFeature:
         assert feature["max_activation"] == data.table("features", "alpha")["max_activation"][7].as_py()
         assert feature["x"] == data.table("coords", "alpha")["x"][7].as_py()
         assert feature["neighbours"] == data.table("neighbours", "alpha")["neighbours"][7].as_py()
-        assert set(feature.rows) == {"features", "logits", "neighbours", "coords", "explanations"}
+        tables = {"features", "logits", "weights", "effects", "neighbours", "coords", "explanations"}
+        assert set(feature.rows) == tables
         assert feature.columns["max_activation"].unit == "activation"
 
     def test_an_unknown_column(self, data: atlas.Atlas):
@@ -231,7 +232,7 @@ class TestTerminal:
         from atlas.store.reader import Example
 
         pieces = tuple((f"w{number} ", 0.0) for number in range(200))
-        shown = repr(Example("top", -1, 0, 1.0, "doc", 0, 100, pieces, 100))
+        shown = repr(Example("top", -1, 0, 1.0, "doc", 0, 100, 1, pieces, 100))
         assert "[[w100 ]]" in shown
         assert "w75 " not in shown
         assert "w76 " in shown

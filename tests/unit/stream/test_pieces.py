@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atlas import plugins
 from atlas.config import MaskConfig
@@ -21,6 +23,7 @@ from atlas.stats.base import Selection, State, Statistic, Totals
 from atlas.stream import statistics as statistics_module
 from atlas.stream.batches import Mask, in_batches
 from atlas.stream.contexts import ContextFiles
+from atlas.stream.copies import count_copies
 from atlas.stream.events import (
     Events,
     NotFiniteError,
@@ -30,10 +33,9 @@ from atlas.stream.events import (
     events_of,
 )
 from atlas.stream.examples import example_rows
-from atlas.stream.plan import pass_digest, plan_pass, tile_contexts
-from atlas.stream.report import Figures, Reconstruction, report_table
+from atlas.stream.plan import MIN_PART, Tile, plan_pass, tile_of
 from atlas.stream.statistics import StatisticSet
-from tests.support.fakes import TEXTS, FakeCorpus, FakeEngine, FakeSae, site_config
+from tests.support.fakes import FakeEngine, FakeSae, site_config
 from tests.support.oracle import Options
 from tests.support.recordings import RecordedContexts, batch_of, recording, shape_of, totals_of
 
@@ -68,6 +70,33 @@ class TestEvents:
         for name in ("row", "feature_idx", "activation"):
             assert getattr(whole, name).tolist() == getattr(tiles, name).tolist()
             assert getattr(whole, name).dtype == getattr(tiles, name).dtype
+
+    @given(
+        st.integers(1, 20),
+        st.integers(1, 20),
+        st.integers(1, 9),
+        st.integers(1, 9),
+        st.integers(0, 2**32 - 1),
+    )
+    def test_parts_join_in_any_shape(self, rows: int, features: int, height: int, width: int, seed: int):
+        rng = np.random.default_rng(seed)
+        values = rng.random((rows, features)).astype(np.float32)
+        dense = torch.from_numpy(np.where(values > 0.5, values, np.float32(0)))
+        counted = rng.random(rows) > 0.3
+        parts = [
+            events_of(dense[r : r + height, f : f + width], counted[r : r + height], r, f)
+            for r in range(0, rows, height)
+            for f in range(0, features, width)
+        ]
+        found = by_feature(parts)
+        wanted = [
+            (feature, row, float(dense[row, feature]))
+            for feature in range(features)
+            for row in range(rows)
+            if counted[row] and dense[row, feature] > 0
+        ]
+        mine = zip(found.feature_idx.tolist(), found.row.tolist(), found.activation.tolist(), strict=True)
+        assert list(mine) == wanted
 
     def test_types(self):
         found: Events = events_of(self.dense(), np.ones(30, bool), 0)
@@ -141,7 +170,9 @@ class TestMask:
 class TestBatches:
     def contexts(self, count: int) -> list[PackedContext]:
         rows = [np.full(3, number, np.int32) for number in range(count)]
-        return [PackedContext(number, row, row + 10, row) for number, row in enumerate(rows)]
+        return [
+            PackedContext(number, row, row + 10, row, row.astype(np.int16)) for number, row in enumerate(rows)
+        ]
 
     @pytest.mark.parametrize("count", [0, 1, 4, 5])
     def test_every_context_once_in_order(self, count: int):
@@ -160,7 +191,9 @@ class TestBatches:
 
     def test_counts(self):
         rows = np.array([[256, 5], [256, -1], [7, -1]], np.int32)
-        contexts = [PackedContext(number, row, row, row) for number, row in enumerate(rows)]
+        contexts = [
+            PackedContext(number, row, row, row, row.astype(np.int16)) for number, row in enumerate(rows)
+        ]
         (batch,) = in_batches(contexts, 4, Mask.of(MaskConfig(), {256}))
         assert (batch.n_read, batch.n_counted, batch.n_counted_contexts) == (4, 2, 2)
 
@@ -276,14 +309,27 @@ class TestPlan:
         everything = plan_pass(site_config(**corpus_options(tokens=4096)), FakeEngine(), [FakeSae()])
         assert everything.sample_words(10**6) == "all contexts"
 
-    def test_tiles_divide_the_batch(self):
+    @pytest.mark.parametrize("separable", [True, False])
+    def test_tiles_divide_the_batch(self, separable: bool):
         plan = plan_pass(site_config(**{"pass": {"batch_contexts": 12}}), FakeEngine(), [FakeSae()])
         for n_features in (1, 1000, 50_000, 100_000, 10**6, 10**9):
-            tile = tile_contexts(plan, n_features)
-            assert 12 % tile == 0
-            assert tile == 1 or tile * plan.context_size * n_features * 4 <= plan.tile_bytes
-        assert tile_contexts(plan, 1) == 12
-        assert tile_contexts(plan, 10**9) == 1
+            tile = tile_of(plan, n_features, separable=separable)
+            assert 12 % tile.contexts == 0
+            assert 1 <= tile.features <= n_features
+            smallest = tile.features <= MIN_PART if separable else tile.contexts == 1
+            assert smallest or tile.contexts * plan.context_size * tile.features * 4 <= plan.tile_bytes
+        assert tile_of(plan, 1, separable=separable) == Tile(12, 1)
+        assert tile_of(plan, 10**9, separable=False) == Tile(1, 10**9)
+
+    def test_features_are_cut_rather_than_tokens(self):
+        config = site_config(**corpus_options(context_size=128), **{"pass": {"batch_contexts": 16}})
+        plan = plan_pass(config, FakeEngine(), [FakeSae()])
+        assert tile_of(plan, 24_576, separable=True) == Tile(4, 2048)
+        assert tile_of(plan, 10**9, separable=True) == Tile(4, 2048)
+        assert tile_of(plan, 512, separable=True) == Tile(16, 512)
+        assert tile_of(plan, 24_576, separable=False) == Tile(1, 24_576)
+        long = replace(plan, context_size=8192)
+        assert tile_of(long, 24_576, separable=True) == Tile(1, MIN_PART)
 
     def test_a_device_gets_larger_tiles(self):
         engine = FakeEngine()
@@ -292,129 +338,6 @@ class TestPlan:
         large = plan_pass(site_config(), engine, [FakeSae()])
         assert large.tile_bytes > 10 * small.tile_bytes
         assert replace(large, tile_bytes=small.tile_bytes) == small
-
-
-class TestDigest:
-    def digest(self, **changes: Any) -> str:
-        config = changes.pop("config", None) or site_config()
-        engine, sae = FakeEngine(), FakeSae()
-        engine.facts = replace(engine.facts, **changes.pop("engine", {}))
-        sae.facts = replace(sae.facts, **changes.pop("sae", {}))
-        return pass_digest(config, engine, [sae], FakeCorpus(changes.pop("texts", TEXTS)))
-
-    def test_equal_inputs(self):
-        assert self.digest() == self.digest()
-        assert len(self.digest()) == 64
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"engine": {"weights_sha256": "9" * 64}},
-            {"engine": {"tokenizer_sha256": "9" * 64}},
-            {"sae": {"weights_sha256": "9" * 64}},
-            {"sae": {"folds": {"scale": "2"}}},
-            {"texts": {"one.txt": "other"}},
-            {"config": site_config(**corpus_options(seed=1))},
-            {"config": site_config(**corpus_options(tokens=99))},
-            {"config": site_config(**{"pass": {"top_examples": 7}})},
-        ],
-        ids=str,
-    )
-    def test_any_changed_input(self, change: dict[str, Any]):
-        assert self.digest(**change) != self.digest()
-
-    def test_what_the_pass_does_not_read(self):
-        assert self.digest(config=site_config(title="Another")) == self.digest()
-        assert self.digest(config=site_config(render={"static_examples": 3})) == self.digest()
-
-    def test_versions_count(self, monkeypatch: pytest.MonkeyPatch):
-        plain = self.digest()
-        monkeypatch.setattr("atlas.stream.plan.version", lambda name: "0.0")
-        assert self.digest() != plain
-
-
-class TestReconstruction:
-    def contexts(self, mean: float = 3.0) -> list[tuple[int, np.ndarray, np.ndarray]]:
-        rng = np.random.default_rng(0)
-        return [
-            (number, rng.normal(mean, 1, (5 + number, 4)), rng.normal(mean, 1, (5 + number, 4)))
-            for number in range(6)
-        ]
-
-    def fed(self, order: list[int], mean: float = 3.0) -> Reconstruction:
-        found, contexts = Reconstruction(4), self.contexts(mean)
-        for number in order:
-            found.add(*contexts[number])
-        return found
-
-    def test_by_definition(self):
-        x, y = (np.concatenate([context[part] for context in self.contexts()]) for part in (1, 2))
-        figures = self.fed(list(range(6))).figures()
-        assert figures.n_tokens == len(x)
-        assert figures.explained_variance == pytest.approx(
-            1 - ((x - y) ** 2).sum() / ((x - x.mean(0)) ** 2).sum(), rel=1e-12
-        )
-        assert figures.mse == pytest.approx(((x - y) ** 2).mean(), rel=1e-12)
-        cosine = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(x, y, strict=True)]
-        assert figures.cosine == pytest.approx(np.mean(cosine), rel=1e-12)
-
-    def test_no_order_shows(self):
-        """Far from zero the variance is a small difference of large sums, which shows any order."""
-        whole = self.fed([0, 1, 2, 3, 4, 5], mean=1e4).figures()
-        for seed in range(20):
-            order = np.random.default_rng(seed).permutation(6).tolist()
-            assert self.fed(order, mean=1e4).figures() == whole
-
-    def test_no_split_shows(self):
-        whole = self.fed([0, 1, 2, 3, 4, 5]).figures()
-        one, other = self.fed([4, 1]), self.fed([5, 0, 2, 3])
-        one.merge(other)
-        assert one.figures() == whole
-
-    def test_state_and_back(self):
-        loaded = Reconstruction(4)
-        loaded.load(self.fed([2, 0]).state())
-        loaded.merge(self.fed([1, 3, 4, 5]))
-        assert loaded.figures() == self.fed([0, 1, 2, 3, 4, 5]).figures()
-        empty = Reconstruction(4)
-        assert empty.state()["inputs"].shape == (0, 4)
-        loaded.load(empty.state())
-        assert loaded.figures() == Figures(0, None, None, None)
-
-    def test_a_perfect_sae(self):
-        found = Reconstruction(2)
-        inputs = np.array([[1.0, 2.0], [3.0, -1.0]])
-        found.add(0, inputs, inputs)
-        assert found.figures() == Figures(2, 1.0, 0.0, pytest.approx(1.0))
-
-    def test_inputs_that_never_vary(self):
-        found = Reconstruction(2)
-        found.add(0, np.ones((3, 2)), np.zeros((3, 2)))
-        figures = found.figures()
-        assert figures.explained_variance is None
-        assert figures.cosine == 0.0
-        assert figures.mse == 1.0
-
-
-class TestReportTable:
-    def test_nothing_counted(self):
-        table = report_table(Totals(0, 0), np.zeros(3, np.int64), Figures(0, None, None, None), "all")
-        values = dict(zip(table["metric"].to_pylist(), table["value"].to_pylist(), strict=True))
-        assert values["l0"] is None
-        assert values["dead"] == 3
-        assert values["explained_variance"] is None
-
-    def test_metrics_are_named_once_and_documented(self):
-        table = report_table(Totals(10, 1), np.arange(3), Figures(10, 0.5, 0.1, 0.9), "all")
-        names = table["metric"].to_pylist()
-        assert len(set(names)) == len(names)
-        assert all(doc.endswith(".") and len(doc) > 20 for doc in table["doc"].to_pylist())
-
-    def test_numbers_that_are_not_finite_become_none(self):
-        table = report_table(Totals(10, 1), np.arange(3), Figures(10, float("nan"), float("inf"), 0.9), "all")
-        values = dict(zip(table["metric"].to_pylist(), table["value"].to_pylist(), strict=True))
-        assert values["explained_variance"] is None
-        assert values["mse"] is None
 
 
 class TestExampleRows:
@@ -437,7 +360,7 @@ class TestExampleRows:
 
     def rows(self, *selections: Selection) -> list[dict[str, Any]]:
         source = self.source()
-        return example_rows(selections, RecordedContexts(source), shape_of(source)).to_pylist()
+        return rows_of(selections, source).to_pylist()
 
     @pytest.mark.parametrize(
         ("position", "tokens", "peak"),
@@ -479,10 +402,17 @@ class TestExampleRows:
 
     def test_no_examples(self):
         source = self.source()
-        for selections in ([], [statistics_of(source)["top_examples"].selections(0, 3)[0]]):
-            table = example_rows(selections, RecordedContexts(source), shape_of(source))
+        top = statistics_of(source)["top_examples"].selections(0, 3, pa.table({}))
+        for selections in ([], top):
+            table = rows_of(selections, source)
             assert table.schema == EXAMPLES
             assert len(table) == 0
+
+
+def rows_of(selections: Any, source: Any) -> pa.Table:
+    """The rows of the examples table."""
+    contexts = RecordedContexts(source)
+    return example_rows(selections, contexts, count_copies(selections, contexts), shape_of(source))
 
 
 def statistics_of(source: Any) -> dict[str, Statistic]:
@@ -574,7 +504,6 @@ class TestStatisticSet:
         loaded.merge(other)
         totals = totals_of(source)
         assert loaded.features(totals).equals(whole.features(totals))
-        contexts, shape = RecordedContexts(source), shape_of(source)
-        assert example_rows(loaded.selections(0, 7), contexts, shape).equals(
-            example_rows(whole.selections(0, 7), contexts, shape)
-        )
+        features = whole.features(totals)
+        mine, theirs = (rows_of(part.selections(0, 7, features), source) for part in (loaded, whole))
+        assert mine.equals(theirs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 import torch
 
 from atlas.sources.packing import pack
+from atlas.store import AtlasStore
 from atlas.stream.batches import ContextBatch, Mask, in_batches
 from atlas.stream.contexts import ContextFiles
+from atlas.stream.losses import Losses
 from atlas.stream.plan import PassPlan, pass_shape, plan_pass
 from atlas.stream.sae_pass import SaePass
 from atlas.stream.tables import write_sae_tables
@@ -89,20 +92,60 @@ def test_a_saved_worker_goes_on():
         assert same(whole, resumed), stop
 
 
-def test_the_tables_of_merged_workers_are_the_same_bytes(tmp_path: Path):
-    from atlas.store import AtlasStore
+def tables(folder: Path, sae_pass: SaePass, parts: list[ContextBatch]) -> dict[str, list[str]]:
+    """Hashes of the tables that `sae_pass` gives over the corpus of `parts`."""
+    store = AtlasStore.create(folder)
+    with ContextFiles(folder / ".scratch", 16, 258) as files:
+        for part in parts:
+            files.append(part.context_idx, part.token_ids, part.document_idx)
+        write_sae_tables(
+            store,
+            sae_pass,
+            files,
+            losses=Losses("not measured here"),
+            sample="all contexts",
+            sources=("a", "b"),
+        )
+    return {key: [entry.sha256 for entry in value] for key, value in store.manifest.tables.items()}
 
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     engine = FakeEngine()
     parts = batches(engine, 4)
-    one, other = worker(engine, parts[1:]), worker(engine, parts[:1])
-    one.merge(other)
-    found = []
-    for name, sae_pass in (("alone", worker(engine, parts)), ("merged", one)):
-        store = AtlasStore.create(tmp_path / name)
-        with ContextFiles(tmp_path / f"{name}-scratch", 16, 258) as files:
-            for part in parts:
-                files.append(part.context_idx, part.token_ids, part.document_idx)
-            write_sae_tables(store, sae_pass, files, "all contexts")
-        found.append({key: [entry.sha256 for entry in value] for key, value in store.manifest.tables.items()})
-    assert found[0] == found[1]
-    assert set(found[0]) == {"fake/features", "fake/examples", "fake/report"}
+    found = tables(tmp_path_factory.mktemp("alone") / "data", worker(engine, parts), parts)
+    assert set(found) == {"fake/features", "fake/examples", "fake/report"}
+    return found
+
+
+@pytest.mark.parametrize("size", [4, 1])
+@pytest.mark.parametrize("order", [*itertools.permutations(range(2)), *itertools.permutations(range(3))])
+def test_the_tables_of_workers_merged_in_any_order_are_the_same_bytes(
+    order: tuple[int, ...], size: int, tmp_path: Path, alone: dict[str, list[str]]
+):
+    """Every column of every table and every example, whoever saw which context."""
+    engine = FakeEngine()
+    parts = batches(engine, size)
+    workers = [worker(engine, parts[number :: len(order)]) for number in range(len(order))]
+    first, *others = (workers[number] for number in order)
+    for other in others:
+        first.merge(other)
+    assert tables(tmp_path / "data", first, batches(engine, 4)) == alone
+
+
+def test_a_worker_may_merge_what_others_have_merged(tmp_path: Path, alone: dict[str, list[str]]):
+    engine = FakeEngine()
+    parts = batches(engine, 2)
+    a, b, c, nothing = (worker(engine, share) for share in (parts[2:], parts[:1], parts[1:2], []))
+    b.merge(c)
+    nothing.merge(b)
+    a.merge(nothing)
+    assert tables(tmp_path / "data", a, batches(engine, 4)) == alone
+
+
+def test_a_context_that_nobody_saw_is_missed(tmp_path: Path, alone: dict[str, list[str]]):
+    """The control: what is compared above does see a difference."""
+    engine = FakeEngine()
+    parts = batches(engine, 1)
+    found = tables(tmp_path / "data", worker(engine, parts[1:]), batches(engine, 4))
+    assert all(found[name] != alone[name] for name in alone)
