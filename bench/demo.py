@@ -13,8 +13,6 @@ import base64
 import dataclasses
 import gzip
 import json
-import os
-import platform
 import random
 import resource
 import statistics
@@ -22,12 +20,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from bench.results import machine, verdict, versions, write_section  # noqa: E402
 
 GOALS = {"build": 240.0, "shard": 5_000.0, "page": 150_000.0}
 """Seconds of the whole build on two cores; shard bytes per feature; bytes of a cold feature page."""
@@ -53,6 +52,9 @@ class Stopwatch:
 
     def update(self, done: int, total: int, step: str = "") -> None:
         """Progress within a stage: not measured."""
+
+    def note(self, text: str) -> None:
+        """Something to know: not measured."""
 
     def end(self, outcome: str) -> None:
         """A stage is finished."""
@@ -153,23 +155,6 @@ def cold_pages(site: Path, saes: list[tuple[str, int]]) -> list[ColdPage]:
     return sorted(pages, key=lambda page: page.total)
 
 
-def machine() -> str:
-    """Processor, cores in use and memory, in words."""
-    info = Path("/proc/cpuinfo")
-    models = [
-        line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-    ]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    name = models[0] if models else platform.machine()
-    return f"{name}, {cores} cores, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}"
-
-
-def verdict(value: float, goal: float) -> str:
-    """The goal and whether it is met."""
-    return f"≤ {goal:,.0f}: {'met' if value <= goal else '**missed**'}"
-
-
 def report(folder: Path, tokens: int | None) -> str:
     """Build, measure, and give the section of RESULTS.md."""
     stopwatch, seconds, saes = build_into(folder, tokens)
@@ -184,12 +169,11 @@ def report(folder: Path, tokens: int | None) -> str:
     middle = pages[len(pages) // 2]
     median, largest = statistics.median(page.total for page in pages), pages[-1].total
     lean_verdict = verdict(lean / features, GOALS["shard"])
-    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     stages = "\n".join(f"| {title} | {spent:.1f} |" for title, spent in stopwatch.seconds.items())
     parts = "\n".join(f"| `{name}` | {size:,} |" for name, size in middle.parts.items())
     return f"""## The demo (`bench/demo.py`)
 
-{machine()}. {versions}. One build, nothing else running.
+{machine()}. {versions(LIBRARIES)}. One build, nothing else running.
 
 | stage | seconds |
 |---|---|
@@ -215,16 +199,6 @@ The median page, `{middle.address}`, file by file (gzip level 6, empty cache, un
 |---|---|
 {parts}
 """
-
-
-def write_section(text: str) -> None:
-    """Replace this benchmark's section of RESULTS.md, keeping the others."""
-    path = ROOT / "bench" / "RESULTS.md"
-    title = text.splitlines()[0]
-    old = path.read_text(encoding="utf-8") if path.is_file() else "# Results\n"
-    head, _, rest = old.partition(title)
-    after = rest.partition("\n## ")[2]
-    path.write_text(head.rstrip() + "\n\n" + text + (f"\n## {after}" if after else ""), encoding="utf-8")
 
 
 def main() -> None:
