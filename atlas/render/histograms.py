@@ -153,4 +153,4 @@ def _bar_class(unit: str, low: float, high: float, shown_from: float) -> str:
 
 
 def _counted(unit: str) -> str:
-    return {"activation": "firings", "logit": "tokens"}.get(unit, "values")
+    return {"activation": "firings", "position": "firings", "logit": "tokens"}.get(unit, "values")

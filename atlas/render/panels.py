@@ -22,6 +22,7 @@ METER_STEPS = 20
 """Classes w0 … w20 of the bars: inline styles are forbidden by the CSP."""
 
 _WITH_UNIT = {"token_list", "feature_list"}
+_HEADING_UNITS = {"logit": "logits", "cosine": "cosine", "correlation": "phi"}
 
 UNIT_WORDS = {
     "tokens": "tokens",
@@ -94,6 +95,29 @@ class FeatureRowView(NamedTuple):
     """The number in full."""
 
 
+class SourceRow(NamedTuple):
+    """A part of the corpus with how densely a feature fires in it."""
+
+    name: Shown
+    """What the corpus calls it."""
+    width: int
+    """Length of its bar, 0 … METER_STEPS: the densest source has all of it."""
+    value: str
+    """Share of its tokens on which the feature fires."""
+    exact: str
+    """The number of firing tokens, and that share in full."""
+
+
+@dataclass(frozen=True)
+class SourceListPanel:
+    """Kind 'source_list'."""
+
+    label: str
+    """What the list is."""
+    rows: tuple[SourceRow, ...]
+    """Most densely firing first."""
+
+
 @dataclass(frozen=True)
 class FeatureListPanel:
     """Kind 'feature_list'."""
@@ -145,7 +169,15 @@ class TextPanel:
     """The text."""
 
 
-PanelData = HistogramPanel | TokenListPanel | FeatureListPanel | ScalarPanel | CoordsPanel | TextPanel
+PanelData = (
+    HistogramPanel
+    | TokenListPanel
+    | FeatureListPanel
+    | SourceListPanel
+    | ScalarPanel
+    | CoordsPanel
+    | TextPanel
+)
 
 
 @dataclass(frozen=True)
@@ -209,12 +241,29 @@ def _sample_note(share: float | None) -> str:
 
 
 def feature_list(column: ColumnInfo, value: Any, view: FeatureView) -> FeatureListPanel | None:
-    """`value`: [(feature_idx, value)], most important first; None for an empty list."""
+    """`value`: [(feature_idx, value, …)], most important first; None for an empty list."""
     rows = [
         FeatureRowView(view.href(other), view.title(other), decimal(number, 2), exact(number))
-        for other, number in value or ()
+        for other, number, *_ in value or ()
     ]
     return FeatureListPanel(column.label, tuple(rows)) if rows else None
+
+
+def source_list(column: ColumnInfo, value: Any, view: FeatureView) -> SourceListPanel | None:
+    """`value`: [(name, count, value)], largest value first; None for an empty list."""
+    del view
+    entries = value or ()
+    most = max((density for _, _, density in entries), default=0.0)
+    rows = [
+        SourceRow(
+            shown(name or "(no name)"),
+            min(METER_STEPS, round(METER_STEPS * density / most)) if most > 0 else 0,
+            percent(density),
+            f"{integer(count)} firing{'s' * (count > 1)}, {exact(density)} of the tokens",
+        )
+        for name, count, density in entries
+    ]
+    return SourceListPanel(column.label, tuple(rows)) if rows else None
 
 
 def text(column: ColumnInfo, value: Any, view: FeatureView) -> TextPanel | None:
@@ -269,13 +318,16 @@ def heading_unit(column: ColumnInfo) -> str:
     """What the numbers of a card about `column` are, in a word or two."""
     if column.kind == "token_list" and column.unit == "activation":
         return "firings, mean as bar"
-    return {"logit": "logits", "cosine": "cosine"}.get(column.unit, "") if column.kind in _WITH_UNIT else ""
+    if column.kind == "source_list":
+        return "share of its tokens"
+    return _HEADING_UNITS.get(column.unit, "") if column.kind in _WITH_UNIT else ""
 
 
 BY_COLUMN: dict[str, Callable[[ColumnInfo, Any, FeatureView], PanelData | None]] = {
     "histogram": lambda column, value, view: histogram(column, value, view.shown_from),
     "token_list": token_list,
     "feature_list": feature_list,
+    "source_list": source_list,
     "text": text,
 }
 """Kinds drawn one column a panel → builder. 'scalar', 'coords' and 'category' are drawn together."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from atlas.render.dataset import MAX_COLUMN, TOKENS_COLUMN, Block
 from atlas.render.windows import short
+from atlas.schema import SILENT_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -113,8 +114,8 @@ def feature_shard(block: Block, documents: Sequence[str], examples_per_feature: 
 
 
 def _kept(windows: Windows, feature_idx: int, examples_per_feature: int) -> list[int]:
-    """Numbers of the windows of a feature that go into its data file."""
-    numbers = windows.of(feature_idx)
+    """Numbers of the windows of a feature that go into its data file: those in which it fires."""
+    numbers = [number for number in windows.of(feature_idx) if windows.group[number] not in SILENT_GROUPS]
     top = [number for number in numbers if windows.group[number] == "top"]
     return top[:examples_per_feature] + [number for number in numbers if windows.group[number] != "top"]
 

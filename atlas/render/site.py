@@ -12,8 +12,9 @@ from atlas.errors import InputError
 from atlas.render.builder import Builder, SaeFiles
 from atlas.render.lists import PER_LIST
 from atlas.render.numbers import integer
-from atlas.render.output import MARKER, MARKER_TEXT, Output
+from atlas.render.output import MARKER, Output
 from atlas.render.shards import ROWS_PER_TABLE_SHARD, SEARCH_FIELDS, TERMS_PER_SHARD, TableRows, encode_shard
+from atlas.store.seal import OPENING, SEAL_LINE_BYTES
 
 if TYPE_CHECKING:
     from atlas.config import RenderConfig
@@ -82,6 +83,7 @@ def render_site(
             done += 1
             if progress is not None:
                 progress(done, plan.pages)
+    out.seal()
     features = sum(entry.n_features for entry in store.manifest.saes)
     slugs = {entry.slug for entry in store.manifest.saes}
     page_bytes = sum(size for path, size in out.sizes.items() if _is_feature_page(path, slugs))
@@ -117,7 +119,7 @@ def _is_feature_page(path: str, slugs: set[str]) -> bool:
 
 def _plan(builder: Builder) -> SitePlan:
     manifest, config = builder.store.manifest, builder.config
-    fixed = {MARKER: len(MARKER_TEXT), ".nojekyll": 0} | {
+    fixed = {MARKER: len(OPENING), ".nojekyll": 0} | {
         name: len(data) for name, data in builder.assets.items()
     }
     pages = 4 + builder.has_map
@@ -139,7 +141,7 @@ def _plan(builder: Builder) -> SitePlan:
         size += _BYTES_PER_POSTING * int(
             terms["feature_idx"].combine_chunks().value_lengths().sum().as_py() or 0
         )
-    return SitePlan(pages, files, size)
+    return SitePlan(pages, files, size + SEAL_LINE_BYTES * files)
 
 
 def _bytes_per_feature(sae: SaeFiles) -> float:

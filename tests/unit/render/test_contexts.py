@@ -116,5 +116,14 @@ def test_every_template_compiles_in_both_themes(name: str):
 
 
 def test_every_built_in_panel_has_a_template(builder: Builder):
-    for kind in ("histogram", "token_list", "feature_list", "scalar", "coords", "text", "data"):
+    for kind in (
+        "histogram",
+        "token_list",
+        "feature_list",
+        "source_list",
+        "scalar",
+        "coords",
+        "text",
+        "data",
+    ):
         assert builder.templates.has_panel(kind)

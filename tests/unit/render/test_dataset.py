@@ -13,7 +13,7 @@ from atlas.render.builder import Builder
 from atlas.render.dataset import SaeData
 from atlas.render.output import Output
 from atlas.render.site import render_site
-from atlas.schema import FEATURE_IDX, HISTOGRAM, TOKEN_LIST, column
+from atlas.schema import COACTIVATION_LIST, FEATURE_IDX, HISTOGRAM, TOKEN_LIST, column
 from atlas.store import AtlasStore
 from tests.support.sites import Site
 from tests.support.synthetic import make_atlas
@@ -171,3 +171,40 @@ def test_a_damaged_table_is_an_input_error_that_names_the_file(tmp_path: Path):
         render_site(AtlasStore.open(tmp_path / "data"), RenderConfig(), out, scripts=False)
     assert str(path) in caught.value.where
     assert not (tmp_path / "site").exists()
+
+
+TOGETHER = column(
+    "together", COACTIVATION_LIST, doc="Who fires with it.", kind="feature_list", unit="correlation"
+)
+
+
+def test_a_list_of_features_may_say_more_of_each(tmp_path: Path):
+    """Co-activation has counts beside its phi: the page links the features by phi."""
+    rows = [
+        {"feature_idx": f, "together": [{"feature_idx": 5 - f, "value": 0.25, "count": 7, "pmi": 1.5}]}
+        for f in range(6)
+    ]
+    store = with_table(tmp_path, "extras", [TOGETHER], rows)
+    assert sae_data(store).block(1, 2).values["together"] == [[(4, 0.25, 7, 1.5)]]
+    with Output(tmp_path / "site") as out:
+        render_site(store, RenderConfig(), out, scripts=False)
+    page = Site(tmp_path / "site").page("alpha/0/1.html")
+    card = next(e for e in page.all("section", "card") if e.attributes["id"] == "c-together")
+    assert "0.25" in card.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [
+        ("token_list", COACTIVATION_LIST),
+        ("feature_list", TOKEN_LIST),
+        ("feature_list", pa.list_(pa.int32())),
+        ("feature_list", pa.int32()),
+        ("token_list", pa.list_(pa.struct([*TOKEN_LIST.value_type, pa.field("more", pa.int32())]))),
+    ],
+)
+def test_lists_of_other_records_are_refused(kind: str, dtype: pa.DataType, tmp_path: Path):
+    field = column("strange", dtype, doc="Not what it says.", kind=kind)
+    store = with_table(tmp_path, "extras", [field], [{"feature_idx": 0, "strange": None}])
+    with pytest.raises(InputError, match=f"'strange' says it is a {kind} but is a"):
+        sae_data(store)

@@ -16,6 +16,7 @@ from atlas.schema import ColumnInfo
 
 ACTIVATIONS = ColumnInfo("activation_histogram", "activations", "Doc.", "histogram", "activation")
 LOGITS = ColumnInfo("logit_histogram", "logits", "Doc.", "histogram", "logit")
+POSITIONS = ColumnInfo("position_profile", "position", "Doc.", "histogram", "position")
 OTHER = ColumnInfo("gaps", "gaps", "Doc.", "histogram", "tokens")
 STROKE = re.compile(r"M(\d+) 64v-(\d+)")
 
@@ -124,6 +125,15 @@ def test_other_units_are_plain_values():
     panel = draw(even([1, 2]), column=OTHER, shown_from=0.0)
     assert [bars.css for bars in panel.bars] == ["plain"]
     assert panel.count_label == "values"
+
+
+def test_positions_are_firings_on_a_linear_scale_that_nothing_marks():
+    """Positions without the masked first bins: equal bins, so not logarithmic, whatever is shown."""
+    bins = [(8.0 * place, 8.0 * place + 8, 5) for place in range(1, 16)]
+    panel = draw(bins, column=POSITIONS, shown_from=0.5)
+    assert [bars.css for bars in panel.bars] == ["plain"]
+    assert panel.count_label == "firings"
+    assert panel.caption == "75 firings in bins from 8.00 to 128, linear scale."
 
 
 def test_a_single_bin():

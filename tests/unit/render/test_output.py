@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import threading
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from atlas.errors import DiskError, InputError
 from atlas.render import output
 from atlas.render.output import MARKER, Output
+from atlas.store.seal import OPENING
 
 
 def write_site(folder: Path, text: bytes, *, also: str = "a/0/1.html") -> None:
@@ -24,6 +26,13 @@ def write_site(folder: Path, text: bytes, *, also: str = "a/0/1.html") -> None:
 
 def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def sealed(files: dict[str, bytes], made_from: str = "") -> bytes:
+    """The marker of a site of `files`."""
+    lines = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
+    text = f"{OPENING}made from {made_from}\n{lines}"
+    return f"{text}{hashlib.sha256(text.encode()).hexdigest()}  {MARKER}\n".encode()
 
 
 def fail(folder: Path, error: type[BaseException]) -> None:
@@ -40,7 +49,7 @@ def nothing_else(folder: Path) -> bool:
 def test_a_new_site_appears_whole(tmp_path: Path):
     write_site(tmp_path / "site", b"one")
     assert tree(tmp_path / "site") == {
-        MARKER: output.MARKER_TEXT.encode(),
+        MARKER: sealed({"a/0/1.html": b"one", "index.html": b"one"}),
         "index.html": b"one",
         "a/0/1.html": b"one",
     }
@@ -51,7 +60,9 @@ def test_sizes_are_counted(tmp_path: Path):
     with Output(tmp_path / "site") as out:
         out.write("index.html", b"four")
         assert out.sizes["index.html"] == 4
-        assert out.total_bytes == 4 + len(output.MARKER_TEXT)
+        assert out.total_bytes == 4 + len(OPENING)
+        out.seal()
+        assert out.total_bytes == 4 + len(sealed({"index.html": b"four"}))
 
 
 def test_missing_parents_are_made(tmp_path: Path):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from atlas.render.about import about_page, citation, definitions, facts
+from atlas.config import RenderConfig
+from atlas.render.about import about_page, citation, definitions, facts, warnings
 from atlas.render.builder import Builder, SaeFiles
 from atlas.render.features import Explanations
 from atlas.render.frames import Frames
 from atlas.render.lists import report_figures, sae_sentence
+from atlas.render.output import Output
 from atlas.render.overview import FINDS, SaeSummary, choose_finds, home_page, map_page, missing_page
 from atlas.render.payloads import MapShard
+from atlas.render.site import SiteReport, render_site
 from atlas.schema import REPORT
 from atlas.store import AtlasStore, Manifest, SaeEntry
+from tests.support.sites import Site
+from tests.support.synthetic import make_atlas
 
 EN = "\N{EN DASH}"
 
@@ -97,6 +103,44 @@ def test_the_home_page_says_what_this_is():
     assert str(page.corpus) == "A &lt;b&gt; text."
     assert page.head.description.startswith("2,048 features of gpt2")
     assert page.ways[0].label == "Browse all features"
+
+
+class TestDoubts:
+    """What preflight found stands on the front page beside its SAE, and on the about page."""
+
+    WARNINGS = ("SAE alpha: it reads <b>another</b> tensor", "SAE alpha-2: nothing fires", "SAE beta: x")
+
+    def test_each_is_told_of_its_own_sae(self):
+        manifest = frames(stream={"warnings": list(self.WARNINGS)}).manifest
+        assert [str(text) for text in warnings(manifest, "alpha")] == [
+            "SAE alpha: it reads &lt;b&gt;another&lt;/b&gt; tensor"
+        ]
+        assert len(warnings(manifest)) == 3
+        assert warnings(frames().manifest) == warnings(manifest, "gamma") == ()
+
+    def test_they_are_no_plain_fact(self):
+        page = about_page(frames(stream={"n_tokens": 3, "warnings": list(self.WARNINGS)}), [])
+        assert [fact.label for fact in page.stream] == ["Tokens counted"]
+        assert len(page.warnings) == 3
+
+    def test_the_pages_show_them(self, tmp_path: Path):
+        store = make_atlas(tmp_path / "data", n_features=8)
+        with store.lock():
+            store.update(stream=store.manifest.stream | {"warnings": list(self.WARNINGS[::2])})
+        with Output(tmp_path / "site") as out:
+            render_site(store, RenderConfig(), out, scripts=False)
+        site = Site(tmp_path / "site")
+        home, about = site.page("index.html").source, site.page("about.html").source
+        told = "A check before the run found: SAE alpha: it reads &lt;b&gt;another&lt;/b&gt; tensor"
+        alpha, beta = home.index('id="sae-alpha"'), home.index('id="sae-beta"')
+        assert alpha < home.index(told) < beta < home.index("found: SAE beta: x")
+        assert "<h3>Doubts</h3>" in about
+        assert "<li>SAE alpha: it reads &lt;b&gt;another" in about
+        assert "<li>SAE beta: x</li>" in about
+
+    def test_no_doubts_no_heading(self, rendered: tuple[Site, SiteReport]):
+        site, _ = rendered
+        assert "Doubt" not in site.page("index.html").source + site.page("about.html").source
 
 
 def test_several_saes_are_counted_together():

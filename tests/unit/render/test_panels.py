@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from atlas.render.numbers import percent
 from atlas.render.panels import (
     BY_COLUMN,
     METER_STEPS,
@@ -16,6 +17,7 @@ from atlas.render.panels import (
     heading_unit,
     number_text,
     scalars,
+    source_list,
     text,
     token_list,
     unit_words,
@@ -45,6 +47,7 @@ def column(name: str, kind: str, unit: str = "none") -> ColumnInfo:
 LOGITS = column("positive_logits", "token_list", "logit")
 FIRINGS = column("top_tokens", "token_list", "activation")
 COSINES = column("neighbours", "feature_list", "cosine")
+SOURCES = column("sources", "source_list", "fraction")
 
 
 @pytest.mark.parametrize("share", [None, 1.0])
@@ -107,6 +110,7 @@ def test_tokens_are_escaped_and_visible():
 def test_empty_lists_are_not_drawn(value: list[tuple[int, int, float]] | None):
     assert token_list(LOGITS, value, view()) is None
     assert feature_list(COSINES, value, view()) is None
+    assert source_list(SOURCES, value, view()) is None
 
 
 def test_neighbours_link_to_their_pages():
@@ -116,6 +120,35 @@ def test_neighbours_link_to_their_pages():
         ("12.html", "title of 12", "0.71", "0.7071"),
         ("3.html", "title of 3", "\N{MINUS SIGN}0.050", "-0.05"),
     ]
+
+
+def test_what_more_is_said_of_a_feature_is_left_out():
+    short, long = (feature_list(COSINES, [value], view()) for value in ((12, 0.5), (12, 0.5, 7, 1.5)))
+    assert short == long is not None
+
+
+def test_sources_by_the_share_of_their_tokens():
+    panel = source_list(SOURCES, [("json", 12, 0.02), ("<b>", 1, 0.005), ("", 3, 0.0)], view())
+    assert panel is not None
+    assert panel.label == "sources"
+    assert [(str(row.name), row.width, row.value, row.exact) for row in panel.rows] == [
+        ("json", METER_STEPS, percent(0.02), "12 firings, 0.02 of the tokens"),
+        ("&lt;b&gt;", METER_STEPS // 4, percent(0.005), "1 firing, 0.005 of the tokens"),
+        ("(no name)", 0, percent(0.0), "3 firings, 0 of the tokens"),
+    ]
+    assert heading_unit(SOURCES) == "share of its tokens"
+
+
+def test_sources_of_no_density_have_no_bars():
+    panel = source_list(SOURCES, [("json", 0, 0.0)], view())
+    assert panel is not None
+    assert panel.rows[0].width == 0
+
+
+def test_invisible_characters_in_a_source_show():
+    panel = source_list(SOURCES, [("a\u202eb", 1, 0.5)], view())
+    assert panel is not None
+    assert "U+202E" in str(panel.rows[0].name)
 
 
 def test_text_columns_are_escaped():
@@ -184,5 +217,6 @@ def test_every_kind_is_either_drawn_or_known_not_to_be(kind: str):
 def test_headings_say_what_the_numbers_are():
     assert heading_unit(LOGITS) == "logits"
     assert heading_unit(COSINES) == "cosine"
+    assert heading_unit(column("coactivation", "feature_list", "correlation")) == "phi"
     assert heading_unit(FIRINGS) == "firings, mean as bar"
     assert heading_unit(column("activation_histogram", "histogram", "activation")) == ""

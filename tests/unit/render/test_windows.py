@@ -48,6 +48,7 @@ def example(
         "context_idx": 7,
         "position": 3,
         "document_idx": 0,
+        "copies": 1,
         "peak": peak,
         "token_ids": ids,
         "activations": activations,

@@ -11,7 +11,7 @@ export interface Tab {
 
 /** All tabs, in reading order. */
 export const TABS: readonly Tab[] = [
-  { id: "top", label: "Top examples", doc: "The strongest firings, at most one per context." },
+  { id: "top", label: "Top examples", doc: "The strongest firings, one per context and text." },
   {
     id: "interval",
     label: "By strength",
