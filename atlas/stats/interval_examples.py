@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from atlas.stats.base import PassShape, Selection, State, Statistic
-from atlas.stats.bits import STRATUM_MANTISSA, bins_of
+from atlas.stats.bits import STRATUM_MANTISSA, bins_of, bits_of
 from atlas.stats.hashing import context_keys, priorities
-from atlas.stats.pool import CandidatePool, Candidates, selection
-from atlas.stats.ragged import ranks
+from atlas.stats.pool import CandidatePool, Candidates, best_first, first_of_alike, selection
+from atlas.stats.ragged import radix_order, ranks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,17 +116,15 @@ class IntervalExamples(Statistic):
     def _chosen(self, kept: Candidates, interval: NDArray[np.int8]) -> NDArray[np.int64]:
         """Indices of the candidates to show, by (feature, interval, -activation, context, position)."""
         level = kept.feature_idx.astype(np.int64) * self.shape.interval_count + interval
-        ties = (kept.position, kept.context_idx)
-        order = np.lexsort((*ties, ~kept.priority, level))
-        grouped = order[np.lexsort((kept.context_idx[order], level[order]))]
-        again = np.zeros(len(kept), dtype=np.bool_)
-        again[grouped[1:]] = (level[grouped[1:]] == level[grouped[:-1]]) & (
-            kept.context_idx[grouped[1:]] == kept.context_idx[grouped[:-1]]
-        )
-        order = np.lexsort((*ties, ~kept.priority, again, level))
+        places = (kept.context_idx, kept.position)
+        order = best_first(level, kept.priority, *places)
+        again = ~first_of_alike(level[order], kept.context_idx[order].astype(np.uint64))
+        order = order[radix_order(2 * level[order] + again)]
         order = order[ranks(level[order]) < self.shape.interval_examples]
-        by_strength = np.lexsort(tuple(key[order] for key in (*ties, -kept.activation, level)))
-        return order[by_strength]
+        # The bits of a positive float order as it does, so that they serve as the priority.
+        strength = bits_of(kept.activation).astype(np.uint64) << np.uint64(32)
+        shown = best_first(level[order], strength[order], *(place[order] for place in places))
+        return order[shown]
 
     def _slot_of(self, features: NDArray[np.int32], activation: NDArray[np.float32]) -> NDArray[np.int64]:
         self._settled_top = bins_of(self._max, STRATUM_MANTISSA)

@@ -35,6 +35,7 @@ SlotOf = Callable[[NDArray[np.int32], NDArray[np.float32]], NDArray[np.int64]]
 
 _MIN_PENDING = 1 << 14
 _KEY_BITS = 64
+_NEAR = ("near_position", "near_value")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,15 @@ class Candidates:
             counts,
             self.near_position[near],
             self.near_value[near],
+        )
+
+    def part(self, items: slice, near: slice) -> Candidates:
+        """The candidates `items`, whose entries of the last two arrays are `near`; a view."""
+        return Candidates(
+            *(
+                getattr(self, field.name)[near if field.name in _NEAR else items]
+                for field in fields(Candidates)
+            )
         )
 
     def windows(self, before: int, after: int) -> NDArray[np.float32]:
@@ -219,7 +229,8 @@ class CandidatePool:
         """The kept candidates of the features start <= feature_idx < stop."""
         kept = self.settle()
         first, last = np.searchsorted(kept.feature_idx, [start, stop])
-        return kept.take(np.arange(first, last))
+        before, own = (int(part.sum()) for part in (kept.near_count[:first], kept.near_count[first:last]))
+        return kept.part(slice(first, last), slice(before, before + own))
 
     def _queue(self, candidates: Candidates) -> None:
         self._pending.append(candidates)
@@ -229,7 +240,7 @@ class CandidatePool:
         slots = self._slot_of(candidates.feature_idx, candidates.activation)
         order = best_first(slots, candidates.priority, candidates.context_idx, candidates.position)
         if self._distinct:
-            order = order[_first_of_alike(slots[order], candidates.alike[order])]
+            order = order[first_of_alike(slots[order], candidates.alike[order])]
         slots = slots[order]
         place = ranks(slots)
         kept = np.flatnonzero(place < self.capacity)
@@ -264,7 +275,7 @@ def best_first(
     return order
 
 
-def _first_of_alike(slots: NDArray[np.int64], alike: Hashes) -> NDArray[np.bool_]:
+def first_of_alike(slots: NDArray[np.int64], alike: Hashes) -> NDArray[np.bool_]:
     """Whether each item is the first one of its (slot, alike)."""
     first = np.zeros(slots.size, dtype=np.bool_)
     if not slots.size:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from atlas.schema import TOKEN_LIST, column
 from atlas.stats.base import PassShape, State, Statistic, Totals
 from atlas.stats.pairs import LEVEL_BITS, MIN_ROWS, NO_TOKEN, SHARES, TABLE_ROWS, Pairs, PairTable, pairs_of
+from atlas.stats.pool import best_first
 from atlas.stats.ragged import ranks
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ class TokenListStatistic(Statistic):
 
     def _lists(self, pairs: Pairs) -> dict[str, pa.Array]:
         """The first two columns."""
-        # Pairs are sorted by token and lexsort is stable: ties stay in the order of the token ids.
-        order = np.lexsort((-pairs.activation, pairs.feature_idx))
+        # The bits of a positive float order as it does, so that they serve as the priority.
+        priority = pairs.activation.view(np.uint64) << np.uint64(1)
+        order = best_first(pairs.feature_idx, priority, pairs.token_id, pairs.token_id)
         order = order[ranks(pairs.feature_idx[order]) < SHOWN]
         count = pairs.count[order]
         tokens = pa.StructArray.from_arrays(

@@ -10,6 +10,7 @@ import pyarrow as pa
 from atlas.schema import column
 from atlas.stats.counts import CountTable
 from atlas.stats.pairs import LEVELS, Pairs, context_levels, pairs_of
+from atlas.stats.ragged import best_of_runs
 from atlas.stats.token_lists import TokenListStatistic, token_columns
 
 if TYPE_CHECKING:
@@ -115,9 +116,8 @@ class TopTokens(TokenListStatistic):
         np.add.at(firings, pairs.feature_idx, pairs.count)
         fired = firings > 0
         most, token_id = np.zeros(n_features, dtype=np.int64), np.zeros(n_features, dtype=np.int64)
-        # Sorted by token within a feature, and lexsort is stable: the lowest id of the most frequent ones.
-        order = np.lexsort((-pairs.count, pairs.feature_idx))
-        first = order[np.flatnonzero(np.diff(pairs.feature_idx[order], prepend=-1))]
+        # Sorted by token within a feature: the lowest id of the most frequent ones.
+        first = best_of_runs(pairs.count, np.bincount(pairs.feature_idx, minlength=n_features)[fired])
         most[fired], token_id[fired] = pairs.count[first], pairs.token_id[first]
         from_level = self.occurrences.counts[::-1].cumsum(axis=0, dtype=np.int64)[::-1]
         occurrences = from_level[self._table.level, token_id]

@@ -137,6 +137,24 @@ class TestPartners:
         for name, array in vars(whole).items():
             assert array.tobytes() == getattr(parts, name).tobytes(), name
 
+    @pytest.mark.parametrize(("pairs", "pending"), [(1, 0), (50, 0), (50, 300)])
+    @pytest.mark.parametrize("bits", [0, 64])
+    def test_how_often_the_best_are_chosen_does_not_show(
+        self, pairs: int, pending: int, bits: int, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Many partners tie; some features have fewer than are shown."""
+        source = recording(8, n_features=60, n_contexts=6, density=0.1, options=ALL)
+        whole = strongest_partners(sample_of(source), SHOWN)
+        tied = (np.diff(whole.phi) == 0) & (np.diff(whole.feature_idx) == 0)
+        assert tied.sum() > 100
+        assert {1, SHOWN} < set(np.bincount(whole.feature_idx).tolist())
+        monkeypatch.setattr(cooccurrence, "_PAIRS_AT_ONCE", pairs)
+        monkeypatch.setattr(cooccurrence, "_MIN_PENDING", pending)
+        monkeypatch.setattr(cooccurrence, "_KEY_BITS", bits)
+        parts = strongest_partners(sample_of(source), SHOWN)
+        for name, array in vars(whole).items():
+            assert array.tobytes() == getattr(parts, name).tobytes(), name
+
     def test_a_very_wide_sae_costs_what_fires(self):
         """16 million features, four of which fire: within a second, and with the right numbers."""
         n_features = 1 << 24
