@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -58,6 +59,8 @@ if "ATLAS_TESTS_HF_HOME" not in os.environ:
 os.environ["HF_HOME"] = os.environ["ATLAS_TESTS_HF_HOME"]
 for _name in ("FORCE_COLOR", "SOURCE_DATE_EPOCH"):
     os.environ.pop(_name, None)
+# A shell has the jobs it starts in the background ignore Ctrl-C, and so would every build that a test stops.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "atlas",

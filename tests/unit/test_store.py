@@ -97,7 +97,7 @@ class TestRoundTrip:
         assert store.verify() == []
 
     def test_shared_tables_have_no_features(self, store: AtlasStore):
-        rows = [{"document_idx": i, "name": f"d{i}", "n_tokens": i} for i in range(7)]
+        rows = [{"document_idx": i, "name": f"d{i}", "source": f"s{i % 2}", "n_tokens": i} for i in range(7)]
         with store.writer("documents", schema=DOCUMENTS) as writer:
             writer.write(pa.Table.from_pylist(rows, schema=DOCUMENTS))
         assert store.read("documents").to_pylist() == rows
@@ -174,7 +174,7 @@ class TestFiles:
         self, store: AtlasStore, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr("atlas.store.tables.ROWS_PER_FILE", 10)
-        rows = [{"document_idx": i, "name": "", "n_tokens": 0} for i in range(35)]
+        rows = [{"document_idx": i, "name": "", "source": "", "n_tokens": 0} for i in range(35)]
         with store.writer("documents", schema=DOCUMENTS) as writer:
             for start, stop in ((0, 4), (4, 10), (10, 31), (31, 35)):
                 writer.write(pa.Table.from_pylist(rows[start:stop], schema=DOCUMENTS))
