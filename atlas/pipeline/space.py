@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from atlas.config import SiteConfig
     from atlas.pipeline.job import Job
 
-EXAMPLE_BYTES = 95
+EXAMPLE_BYTES = 85
 """Bytes of one example in the dataset (measured on the demo)."""
 
 STATE_BYTES, STATE_EXAMPLE_BYTES = 2048, 64
@@ -26,7 +26,7 @@ STATE_BYTES, STATE_EXAMPLE_BYTES = 2048, 64
 SAMPLE_BYTES = 512
 """Bytes of a commit per token of the sample on which features are seen together, with 64 firings on each."""
 
-SITE_BYTES = 23_000
+SITE_BYTES = 31_000
 """Bytes per feature of the site (measured on the demo)."""
 
 _UINT16 = 1 << 16

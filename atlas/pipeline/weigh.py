@@ -26,7 +26,7 @@ SAMPLED = 32
 WEIGHED_SAES = 3
 """SAEs that are weighed at most; the others are taken to be like them."""
 
-TABLE_BYTES = 1180
+TABLE_BYTES = 2450
 """Bytes per feature of all tables but the examples: logits, numbers, search … (measured on the demo)."""
 
 
