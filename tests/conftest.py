@@ -59,8 +59,6 @@ if "ATLAS_TESTS_HF_HOME" not in os.environ:
 os.environ["HF_HOME"] = os.environ["ATLAS_TESTS_HF_HOME"]
 for _name in ("FORCE_COLOR", "SOURCE_DATE_EPOCH"):
     os.environ.pop(_name, None)
-# A shell has the jobs it starts in the background ignore Ctrl-C, and so would every build that a test stops.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "atlas",
@@ -155,3 +153,14 @@ def serve() -> Iterator[Callable[..., StaticHost]]:
             return stack.enter_context(serve_folder(folder, base))
 
         yield start
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Let Ctrl-C mean what it means in a terminal, before any fixture of a test is made.
+
+    A shell has the jobs it starts in the background ignore it, and sae-lens' trainer leaves a handler of its
+    own behind: so would every build that a test interrupts.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
