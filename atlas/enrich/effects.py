@@ -14,6 +14,7 @@ from atlas.enrich.logit_effects import tokenizer_ids
 from atlas.errors import InputError
 from atlas.schema import EFFECT_LIST
 from atlas.schema import EFFECTS as EFFECTS_TABLE
+from atlas.stats.lists import struct_lists
 from atlas.stream.whole_contexts import strongest
 
 if TYPE_CHECKING:
@@ -147,24 +148,17 @@ def effect_rows(rows: pa.Table, effects: Sequence[Effect]) -> pa.Table:
 
 def _lists(parts: Sequence[NDArray[np.float32]], kind: pa.ListType) -> pa.Array:
     flat = np.concatenate([*parts, np.zeros(0, np.float32)])
-    return pa.ListArray.from_arrays(_ends(parts), pa.array(flat, from_pandas=True), type=kind)
+    ends = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat, from_pandas=True), type=kind)
 
 
 def _token_lists(
     parts: Sequence[tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]],
 ) -> pa.Array:
-    fields = list(EFFECT_LIST.value_type)
     empty = (np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.float32))
-    children = [
-        pa.array(np.concatenate(column), field.type, from_pandas=True)
-        for column, field in zip(zip(*parts, empty, strict=True), fields, strict=True)
-    ]
-    structs = pa.StructArray.from_arrays(children, fields=fields)
-    return pa.ListArray.from_arrays(_ends([part[0] for part in parts]), structs, type=EFFECT_LIST)
-
-
-def _ends(parts: Sequence[NDArray[np.generic]]) -> pa.Array:
-    return pa.array(np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int32))
+    columns = (np.concatenate(column) for column in zip(*parts, empty, strict=True))
+    lengths = np.array([len(part[0]) for part in parts], dtype=np.int64)
+    return struct_lists(EFFECT_LIST, lengths, *columns, nan_is_null=True)
 
 
 EFFECTS = Effects()

@@ -12,6 +12,7 @@ import pyarrow as pa
 from atlas.enrich.base import NOT_AVAILABLE
 from atlas.enrich.ranking import largest, tile_rows
 from atlas.schema import HISTOGRAM, LOGITS, with_kinds
+from atlas.stats.lists import struct_lists
 
 if TYPE_CHECKING:
     import torch
@@ -203,13 +204,9 @@ def histograms(effects: torch.Tensor) -> pa.Array:
     counts = np.bincount(bins.reshape(-1).numpy(), minlength=edges.shape[0] * BINS).reshape(-1, BINS)
     filled = counts > 0
     lower, upper = edges[:, :-1].numpy()[filled], edges[:, 1:].numpy()[filled]
-    structs = pa.StructArray.from_arrays(
-        [pa.array(lower), pa.array(upper), pa.array(counts[filled])], fields=list(HISTOGRAM.value_type)
-    )
     lengths = np.zeros(rows, np.int32)
     lengths[legal.cpu().numpy()] = filled.sum(axis=1)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), structs, type=HISTOGRAM)
+    return struct_lists(HISTOGRAM, lengths, lower, upper, counts[filled])
 
 
 def skew_and_kurtosis(effects: torch.Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

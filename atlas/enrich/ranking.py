@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from atlas.schema import FEATURE_LIST, TOKEN_LIST
+from atlas.stats.lists import struct_lists
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import torch
     from numpy.typing import NDArray
 
@@ -31,17 +32,11 @@ class Ranked:
         count = np.zeros(self.columns.size, np.int64)
         # Adding 0 turns the -0.0 of a negated zero back into 0.0.
         value = self.values * np.float32(sign) + np.float32(0)
-        return self._lists(TOKEN_LIST, [token_ids[self.columns], count, value])
+        return struct_lists(TOKEN_LIST, np.diff(self.offsets), token_ids[self.columns], count, value)
 
     def features(self) -> pa.Array:
         """As `schema.FEATURE_LIST`: column c is feature c."""
-        return self._lists(FEATURE_LIST, [self.columns, self.values])
-
-    def _lists(self, kind: pa.ListType, fields: list[NDArray[np.generic]]) -> pa.Array:
-        entry = kind.value_type
-        children = [pa.array(values, entry.field(i).type) for i, values in enumerate(fields)]
-        structs = pa.StructArray.from_arrays(children, fields=list(entry))
-        return pa.ListArray.from_arrays(pa.array(self.offsets), structs, type=kind)
+        return struct_lists(FEATURE_LIST, np.diff(self.offsets), self.columns, self.values)
 
 
 def largest(values: torch.Tensor, n: int) -> Ranked:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atlas.enrich.base import NOT_AVAILABLE, EnrichContext, Enricher
 from atlas.errors import InputError
 from atlas.plugins import available, load
+from atlas.stream.inputs import versions_of
 
 if TYPE_CHECKING:
     from atlas.config import EnrichConfig, SiteConfig
@@ -65,7 +65,7 @@ def enrich_all(
                 for table in enricher.writes:
                     store.drop(table, slug)
     progress("done", steps, steps)
-    store.update(enrichers=notes, versions={**store.manifest.versions, **_versions()})
+    store.update(enrichers=notes, versions={**store.manifest.versions, **versions_of(LIBRARIES)})
 
 
 def in_order(enrichers: Mapping[str, Enricher]) -> list[Enricher]:
@@ -100,14 +100,3 @@ def _absolute(config: EnrichConfig, base: Path) -> EnrichConfig:
     if config.explanations is None:
         return config
     return config.model_copy(update={"explanations": str(base / config.explanations)})
-
-
-def _versions() -> dict[str, str]:
-    """Version of each of `LIBRARIES` that is installed."""
-    found: dict[str, str] = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -10,6 +10,7 @@ import pyarrow as pa
 from atlas.enrich.ranking import largest
 from atlas.schema import NEURON_LIST, with_kinds
 from atlas.schema import WEIGHTS as WEIGHTS_TABLE
+from atlas.stats.lists import struct_lists
 
 if TYPE_CHECKING:
     import torch
@@ -81,19 +82,12 @@ def top_neurons(decoder: torch.Tensor) -> pa.Array:
     """`schema.NEURON_LIST` of each row of `decoder` [n, d]; equal sizes by dimension; none for a zero row."""
     size = decoder.abs()
     ranked = largest(size.masked_fill(size == 0, -np.inf), TOP_NEURONS)
-    row = np.repeat(np.arange(ranked.offsets.size - 1), np.diff(ranked.offsets))
+    lengths = np.diff(ranked.offsets)
+    row = np.repeat(np.arange(lengths.size), lengths)
     value = decoder.numpy()[row, ranked.columns]
     share = np.abs(value) / size.sum(dim=1).numpy()[row]
-    fields = list(NEURON_LIST.value_type)
-    arrays = [
-        pa.array(part, field.type)
-        for part, field in zip(
-            (ranked.columns, value.astype(np.float32), share.astype(np.float32)), fields, strict=True
-        )
-    ]
-    return pa.ListArray.from_arrays(
-        pa.array(ranked.offsets), pa.StructArray.from_arrays(arrays, fields=fields), type=NEURON_LIST
-    )
+    parts = (ranked.columns, value.astype(np.float32), share.astype(np.float32))
+    return struct_lists(NEURON_LIST, lengths, *parts)
 
 
 def _cosines(encoder: torch.Tensor | None, decoder: torch.Tensor) -> torch.Tensor | None:

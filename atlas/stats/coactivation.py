@@ -12,6 +12,7 @@ from atlas.schema import COACTIVATION_LIST, column
 from atlas.stats.base import PassShape, Selection, State, Statistic, Totals
 from atlas.stats.cooccurrence import Partners, strongest_partners
 from atlas.stats.counter_examples import Places, candidates, near_miss, same_token
+from atlas.stats.lists import struct_lists
 from atlas.stats.pool import selection
 from atlas.stats.ragged import ranks
 from atlas.stats.token_sample import ContextSample, TokenSample
@@ -91,20 +92,12 @@ class Coactivation(Statistic):
         del totals
         view = self._view()
         sample, found = view.sample, view.partners
-        partners = pa.StructArray.from_arrays(
-            [
-                pa.array(found.partner, pa.int32()),
-                pa.array(found.phi, pa.float32()),
-                pa.array(found.count, pa.int64()),
-                pa.array(found.pmi, pa.float32()),
-            ],
-            fields=list(COACTIVATION_LIST.value_type),
-        )
         lengths = np.bincount(found.feature_idx, minlength=self.shape.n_features)
-        ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
         tokens = np.full(self.shape.n_features, sample.n_tokens, dtype=np.int64)
         return {
-            "coactivation": pa.ListArray.from_arrays(pa.array(ends), partners, type=COACTIVATION_LIST),
+            "coactivation": struct_lists(
+                COACTIVATION_LIST, lengths, found.partner, found.phi, found.count, found.pmi
+            ),
             "sampled_tokens": pa.array(tokens, pa.int64()),
             "sampled_firing_tokens": pa.array(sample.firings, pa.int64()),
         }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from atlas.schema import HISTOGRAM
+from atlas.stats.lists import struct_lists
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 
@@ -21,14 +22,6 @@ def histogram_column(
     `lower` and `upper` are [n_bins]; a bin holds lower <= value < upper.
     """
     features, places = np.nonzero(counts)
-    bins = pa.StructArray.from_arrays(
-        [
-            pa.array(lower[places], pa.float32()),
-            pa.array(upper[places], pa.float32()),
-            pa.array(counts[features, places].astype(np.int64), pa.int64()),
-        ],
-        fields=list(HISTOGRAM.value_type),
-    )
     lengths = np.bincount(features, minlength=len(counts))
-    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(ends), bins, type=HISTOGRAM)
+    held = counts[features, places].astype(np.int64)
+    return struct_lists(HISTOGRAM, lengths, lower[places], upper[places], held)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-import pyarrow as pa
 
 from atlas.schema import SOURCE_LIST, column
 from atlas.stats.base import PassShape, State, Statistic, Totals
 from atlas.stats.counts import CountTable
+from atlas.stats.lists import struct_lists
 from atlas.stats.ragged import ranks
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from atlas.batch import ActivationBatch
 
 SHOWN = 8
@@ -81,14 +83,7 @@ class SourceProfile(Statistic):
         # Sources ascend within a feature and lexsort is stable: ties stay in the order of the corpus.
         order = np.lexsort((-density, features))
         order = order[ranks(features[order]) < SHOWN]
-        entries = pa.StructArray.from_arrays(
-            [
-                pa.array([totals.sources[source] for source in sources[order].tolist()], pa.string()),
-                pa.array(count[order], pa.int64()),
-                pa.array(density[order].astype(np.float32), pa.float32()),
-            ],
-            fields=list(SOURCE_LIST.value_type),
-        )
+        names = [totals.sources[int(source)] for source in sources[order]]
         lengths = np.bincount(features[order], minlength=self.shape.n_features)
-        ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-        return {"sources": pa.ListArray.from_arrays(pa.array(ends), entries, type=SOURCE_LIST)}
+        value = density[order].astype(np.float32)
+        return {"sources": struct_lists(SOURCE_LIST, lengths, names, count[order], value)}

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from atlas.schema import TOKEN_LIST, column
 from atlas.stats.base import PassShape, State, Statistic, Totals
+from atlas.stats.lists import struct_lists
 from atlas.stats.pairs import LEVEL_BITS, MIN_ROWS, NO_TOKEN, SHARES, TABLE_ROWS, Pairs, PairTable, pairs_of
 from atlas.stats.pool import best_first
 from atlas.stats.ragged import ranks
@@ -84,20 +85,12 @@ class TokenListStatistic(Statistic):
         order = best_first(pairs.feature_idx, priority, pairs.token_id, pairs.token_id)
         order = order[ranks(pairs.feature_idx[order]) < SHOWN]
         count = pairs.count[order]
-        tokens = pa.StructArray.from_arrays(
-            [
-                pa.array(pairs.token_id[order], pa.int32()),
-                pa.array(count, pa.int64()),
-                pa.array((pairs.activation[order] / count).astype(np.float32)),
-            ],
-            fields=list(TOKEN_LIST.value_type),
-        )
+        mean = (pairs.activation[order] / count).astype(np.float32)
         lengths = np.bincount(pairs.feature_idx[order], minlength=self.shape.n_features)
-        ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
         share = np.ldexp(1.0, -LEVEL_BITS * self._table.level.astype(np.int32))
         names = [field.name for field in self.columns]
         return {
-            names[0]: pa.ListArray.from_arrays(pa.array(ends), tokens, type=TOKEN_LIST),
+            names[0]: struct_lists(TOKEN_LIST, lengths, pairs.token_id[order], count, mean),
             names[1]: pa.array(share, pa.float64()),
         }
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from atlas.sources.packing import PADDING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
     from atlas.config import MaskConfig
     from atlas.sources.packing import PackedContext
-
-PADDING = -1
 
 
 @dataclass(frozen=True)

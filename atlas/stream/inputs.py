@@ -82,8 +82,13 @@ def opened_sections(engine: Engine, saes: Sequence[SparseCoder]) -> Sections:
 
 def library_versions() -> dict[str, str]:
     """Versions of Python and of the installed libraries that may change a dataset."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
+    return {"python": platform.python_version(), **versions_of(LIBRARIES)}
+
+
+def versions_of(distributions: Sequence[str]) -> dict[str, str]:
+    """Name → version of those of `distributions` that are installed."""
+    found: dict[str, str] = {}
+    for name in distributions:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

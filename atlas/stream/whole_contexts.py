@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from atlas.schema import CONTEXTS, WHOLE_CONTEXTS
+from atlas.sources.packing import PADDING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ CONTEXTS_AT_ONCE = 4096
 """Contexts in memory together."""
 
 _FEATURES_AT_ONCE = 4096
-_PADDING = -1
 
 
 def write_contexts(store: AtlasStore, slugs: Sequence[str], files: ContextFiles) -> None:
@@ -32,7 +32,7 @@ def write_contexts(store: AtlasStore, slugs: Sequence[str], files: ContextFiles)
         for start in range(0, wanted.size, CONTEXTS_AT_ONCE):
             numbers = wanted[start : start + CONTEXTS_AT_ONCE]
             token_ids, _ = files.read(numbers)
-            real = token_ids != _PADDING
+            real = token_ids != PADDING
             ends = np.concatenate([[0], np.cumsum(np.count_nonzero(real, axis=1))]).astype(np.int32)
             lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(token_ids[real]))
             writer.write(pa.table([pa.array(numbers), lists], schema=CONTEXTS))

@@ -185,7 +185,7 @@ def test_a_failing_enricher_leaves_no_notes(tmp_path, monkeypatch):
 
 def test_libraries_that_are_not_installed_have_no_version(monkeypatch):
     monkeypatch.setattr(module, "LIBRARIES", ("numpy", "no-such-distribution"))
-    assert set(module._versions()) == {"numpy"}
+    assert set(module.versions_of(module.LIBRARIES)) == {"numpy"}
 
 
 def test_a_table_that_is_not_available_any_more_is_dropped(tmp_path, monkeypatch):
