@@ -213,7 +213,8 @@ def profile(work: Workload) -> dict[str, float]:
     floor = reading.pop("forward") + reading.pop("encode")
     reading["packing, keeping contexts, the rest"] = built.reading.cpu - floor - sum(reading.values())
     reading["finish and tables"] = built.writing.cpu
-    reading["losses, on a fixed number of tokens"] = built.losses.cpu
+    loss_tokens = work.config().stream.loss_tokens
+    reading[f"losses, on the first {loss_tokens:,} tokens however many there are"] = built.losses.cpu
     return {name: seconds / floor for name, seconds in sorted(reading.items(), key=lambda item: -item[1])}
 
 
