@@ -72,6 +72,7 @@ _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT)
 _VISIBLE = _CONTROLS | _SURROGATES | {0x0A: NEWLINE_MARK}
 _VISIBLE_BLOCK = _VISIBLE | {0x0A: f"{NEWLINE_MARK}\n", 0x09: "\t"}
 _ESCAPED, _ESCAPED_LAST = "\udc80", "\udcff"
+_ASCII_RUN = re.compile(r"\w+")
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})|_+")
 
 
@@ -192,8 +193,16 @@ def words(text: str) -> list[str]:
     return list(found)
 
 
+def search_key(text: str) -> str:
+    """`text` as a search finds it whatever its spelling: NFKC, lower case, without white space around it."""
+    return unicodedata.normalize("NFKC", text).lower().strip(" \t\n\r\f\v")
+
+
 def _runs(text: str) -> Iterator[str]:
     """Maximal runs of letters, marks, digits and underscores."""
+    if text.isascii():
+        yield from _ASCII_RUN.findall(text)
+        return
     run: list[str] = []
     for character in text:
         # The regular expression \w lacks combining marks and so cuts Hindi or Thai words.
@@ -216,7 +225,7 @@ def slugify(name: str) -> str:
 
 
 RESERVED_SLUGS = frozenset(
-    {"assets", "data", "con", "prn", "aux", "nul"}
+    {"assets", "data", "lists", "con", "prn", "aux", "nul"}
     | {f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10)}
 )
 """Slugs that no SAE can have: folders of the site, and names that Windows keeps for devices."""

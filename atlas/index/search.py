@@ -1,4 +1,4 @@
-"""The inverted index behind search: words of explanations, and tokens, to features of all SAEs.
+"""The inverted index behind search: from words, tokens and phrases to features of all SAEs.
 
 Fields and terms of the table `postings`:
 
@@ -8,6 +8,13 @@ Fields and terms of the table `postings`:
   tokens by their own spelling, undecodable bytes as `<0xE6>`. Weight: the mean activation on that token
   as a share of the feature's maximum. Clients find other spellings by folding the terms themselves, so
   that a reader can always tell which token it was.
+- 'seen': any other token on which the feature fires somewhere in its stored examples, spelled likewise.
+  Weight: its largest activation there as a share of the feature's maximum. A token of neither field is one
+  that the feature fires on too seldom and too weakly to be in its list or its examples, or not at all.
+- 'example': the words that stand at most 4 tokens before the peak, or 1 after, in at least 2 of the
+  feature's top examples; whole words, of any number of tokens up to 8. Weight: the share of its top examples.
+- 'phrase': the exact text of 2 or 3 tokens in a row, the peak among them, that stand in at least 2 of the
+  feature's top examples. Weight: the largest activation of those as a share of the feature's maximum.
 
 Logits are no part of the index: 'fires on' and 'makes likely' are different questions, and mixing them
 would answer neither.
@@ -18,137 +25,105 @@ bisection. Postings are sorted by (-weight, sae, feature_idx).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from atlas.enrich.token_names import read_token_texts
+from atlas.index.examples import ExampleReader, Found
+from atlas.index.postings import FIELDS, Postings
+from atlas.index.sequences import TokenFacts
 from atlas.schema import POSTINGS
 from atlas.text import words
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from atlas.store import AtlasStore
 
 _STEP = 4096
-_TERMS_PER_WRITE = 1 << 14
-
-
-class _Postings:
-    """Postings of one field as parallel columns, 14 bytes each."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._parts: list[_Columns] = []
-
-    def term(self, text: str) -> int:
-        """The number of the term `text` in this field."""
-        return self._numbers.setdefault(text, len(self._numbers))
-
-    def add(
-        self, term: NDArray[np.int32], sae: int, feature: NDArray[np.int32], weight: NDArray[np.float32]
-    ) -> None:
-        """Take in postings of one SAE; all arrays [n], terms by number."""
-        self._parts.append(_Columns(term, np.full(term.size, sae, np.int16), feature, weight))
-
-    def tables(self, field: str) -> Iterator[pa.Table]:
-        """The field's rows of the table, in order. Per term and feature the largest weight counts."""
-        if not self._parts:
-            return
-        rows = _Columns(*(np.concatenate(column) for column in zip(*self._parts, strict=True)))
-        self._parts.clear()
-        texts, rows = self._ranked(rows)
-        rows = rows.at(np.lexsort((-rows.weight, rows.feature, rows.sae, rows.term)))
-        key = np.stack([rows.term, rows.sae, rows.feature])
-        rows = rows.at(np.flatnonzero(np.diff(key, axis=1, prepend=-1).any(axis=0)))
-        rows = rows.at(np.lexsort((rows.feature, rows.sae, -rows.weight, rows.term)))
-        starts = np.searchsorted(rows.term, np.arange(len(texts) + 1)).astype(np.int32)
-        for first in range(0, len(texts), _TERMS_PER_WRITE):
-            stop = min(first + _TERMS_PER_WRITE, len(texts))
-            offsets = pa.array(starts[first : stop + 1] - starts[first])
-            part = rows.at(np.arange(starts[first], starts[stop]))
-            lists = [
-                pa.ListArray.from_arrays(offsets, pa.array(column))
-                for column in (part.sae, part.feature, part.weight)
-            ]
-            names = [pa.array(texts[first:stop], pa.string()), pa.array([field] * (stop - first))]
-            yield pa.table([*names, *lists], schema=POSTINGS)
-
-    def _ranked(self, rows: _Columns) -> tuple[list[str], _Columns]:
-        """(the terms that have postings, sorted; `rows` with each term's place in them)."""
-        by_number = list(self._numbers)
-        used = np.unique(rows.term)
-        ordered = sorted(by_number[number] for number in used)
-        place = np.zeros(len(by_number), np.int32)
-        place[[self._numbers[text] for text in ordered]] = np.arange(len(ordered), dtype=np.int32)
-        return ordered, rows._replace(term=place[rows.term])
-
-
-class _Columns(NamedTuple):
-    """Postings, in columns. All arrays [n]."""
-
-    term: NDArray[np.int32]
-    sae: NDArray[np.int16]
-    feature: NDArray[np.int32]
-    weight: NDArray[np.float32]
-
-    def at(self, chosen: NDArray[np.signedinteger]) -> _Columns:
-        """The postings at an index."""
-        return _Columns(self.term[chosen], self.sae[chosen], self.feature[chosen], self.weight[chosen])
+_EXAMPLE_COLUMNS = ["feature_idx", "group", "activation", "peak", "token_ids", "activations"]
 
 
 def build_postings(store: AtlasStore) -> None:
-    """Write the table `postings` from the explanations and top tokens of all SAEs of the manifest.
+    """Write the table `postings` from explanations, top tokens and examples of all SAEs of the manifest.
 
-    SAEs without explanations simply have no words. Equal tables give equal bytes. Memory: 14 bytes a
-    posting, twice while sorting (about 6 million postings for 131,072 features).
+    SAEs without explanations or examples simply lack their terms. Equal tables give equal bytes. Memory:
+    14 bytes a posting, twice while sorting a field, and the examples of 4,096 features.
     """
-    by_word, by_token = _Postings(), _Postings()
-    token_terms = _token_terms(store, by_token)
+    index = _Index(store)
     for number, entry in enumerate(store.manifest.saes):
         if store.has("explanations", entry.slug):
-            _add_words(store, entry.slug, number, by_word)
-        _add_tokens(store, entry.slug, number, by_token, token_terms)
+            index.add_words(entry.slug, number)
+        index.add_tokens(entry.slug, number)
     with store.writer("postings", schema=POSTINGS) as writer:
-        for field, postings in (("token", by_token), ("word", by_word)):
-            for table in postings.tables(field):
+        for field in FIELDS:
+            for table in index.fields[field].tables(field):
                 writer.write(table)
 
 
-def _add_words(store: AtlasStore, slug: str, sae: int, postings: _Postings) -> None:
-    columns = ["feature_idx", "text"]
-    for _, _, rows in store.iter_features("explanations", slug, _STEP, columns):
-        found = [words(text) for text in rows["text"].to_pylist()]
-        count = np.array([len(terms) for terms in found], np.int32)
-        term = np.array([postings.term(word) for terms in found for word in terms], np.int32)
-        weight = (1 / np.repeat(count, count)).astype(np.float32)
-        postings.add(term, sae, np.repeat(rows["feature_idx"].to_numpy(), count), weight)
+class _Index:
+    """The postings of every field, while they are gathered."""
 
+    def __init__(self, store: AtlasStore) -> None:
+        self.fields = {field: Postings() for field in FIELDS}
+        self._store = store
+        self._token_terms = _token_terms(store, self.fields["token"])
+        vocabulary = store.read("vocabulary", columns=["token_id", "bytes", "special"])
+        self._reader = ExampleReader(
+            TokenFacts.of(vocabulary), self._token_terms, self.fields["example"], self.fields["phrase"]
+        )
+        for text in self.fields["token"].texts():
+            self.fields["seen"].term(text)
 
-def _token_terms(store: AtlasStore, postings: _Postings) -> NDArray[np.int32]:
-    """[largest token_id + 1] the term of every token; -1 where it has no text."""
-    texts = read_token_texts(store)
-    terms = np.full(max(texts, default=-1) + 1, -1, np.int32)
-    for token_id, text in texts.items():
-        if text:
-            terms[token_id] = postings.term(text)
-    return terms
+    def add_words(self, slug: str, sae: int) -> None:
+        """Take in the explanations of an SAE."""
+        columns = ["feature_idx", "text"]
+        postings = self.fields["word"]
+        for _, _, rows in self._store.iter_features("explanations", slug, _STEP, columns):
+            found = [words(text) for text in rows["text"].to_pylist()]
+            count = np.array([len(terms) for terms in found], np.int32)
+            term = np.array([postings.term(word) for terms in found for word in terms], np.int32)
+            weight = (1 / np.repeat(count, count)).astype(np.float32)
+            postings.add(term, sae, np.repeat(rows["feature_idx"].to_numpy(), count), weight)
 
+    def add_tokens(self, slug: str, sae: int) -> None:
+        """Take in the tokens that features of an SAE fire on, and what their examples say."""
+        columns = ["feature_idx", "max_activation", "top_tokens"]
+        has_examples = self._store.has("examples", slug)
+        for start, stop, rows in self._store.iter_features("features", slug, _STEP, columns):
+            listed = self._listed(rows)
+            self._add("token", sae, listed)
+            if has_examples:
+                largest = np.zeros(stop, np.float32)
+                largest[rows["feature_idx"].to_numpy()] = rows["max_activation"].to_numpy()
+                examples = self._store.read_features("examples", slug, start, stop, _EXAMPLE_COLUMNS)
+                self._add("seen", sae, self._reader.seen(examples, largest, listed))
+                word, phrase = self._reader.around_peaks(examples, largest)
+                self._add("example", sae, word)
+                self._add("phrase", sae, phrase)
 
-def _add_tokens(
-    store: AtlasStore, slug: str, sae: int, postings: _Postings, token_terms: NDArray[np.int32]
-) -> None:
-    columns = ["feature_idx", "max_activation", "top_tokens"]
-    for _, _, rows in store.iter_features("features", slug, _STEP, columns):
+    def _listed(self, rows: pa.Table) -> Found:
         lists = rows["top_tokens"].combine_chunks()
         tokens = lists.flatten()
         count = lists.value_lengths().fill_null(0).to_numpy()
         feature = np.repeat(rows["feature_idx"].to_numpy(), count)
         largest = np.repeat(rows["max_activation"].to_numpy(), count)
         weight = np.clip(tokens.field("value").to_numpy() / largest, 0, 1).astype(np.float32)
-        term = token_terms[tokens.field("token_id").to_numpy()]
+        term = self._token_terms[tokens.field("token_id").to_numpy()]
         present = term >= 0
-        postings.add(term[present], sae, feature[present], weight[present])
+        return Found(term[present], feature[present], weight[present])
+
+    def _add(self, field: str, sae: int, found: Found) -> None:
+        self.fields[field].add(found.term, sae, found.feature, found.weight)
+
+
+def _token_terms(store: AtlasStore, postings: Postings) -> NDArray[np.int32]:
+    """[largest token_id + 2] the term of every token; -1 where it has no text, and for `NONE`."""
+    texts = read_token_texts(store)
+    terms = np.full(max(texts, default=-1) + 2, -1, np.int32)
+    for token_id, text in texts.items():
+        if text:
+            terms[token_id] = postings.term(text)
+    return terms

@@ -46,6 +46,7 @@ from atlas.schema.derived import (
     LOGITS,
     NEIGHBOURS,
     POSTINGS,
+    VECTORS,
     WEIGHTS,
 )
 
@@ -80,6 +81,7 @@ __all__ = [
     "SOURCE_LIST",
     "TOKEN_LIST",
     "UNITS",
+    "VECTORS",
     "VOCABULARY",
     "WEIGHTS",
     "WHOLE_CONTEXTS",
@@ -113,5 +115,6 @@ SHARED_TABLES: dict[str, pa.Schema] = {
     "contexts": CONTEXTS,
     "vocabulary": VOCABULARY,
     "postings": POSTINGS,
+    "vectors": VECTORS,
 }
 """Tables of the whole atlas."""

@@ -253,11 +253,16 @@ POSTINGS = pa.schema(
         column(
             "term",
             pa.string(),
-            doc="A lower-case word, or the exact text of a token.",
+            doc="A lower-case word, or the exact text of a token or a phrase.",
             kind="id",
         ),
         column(
-            "field", pa.string(), doc="'word' (of explanations) or 'token' (tokens it fires on).", kind="text"
+            "field",
+            pa.string(),
+            doc="'word' (of the explanation), 'token' (of the list of tokens it fires on), 'seen' (another"
+            " token on which it fires in a stored example), 'example' (a word beside the peak in at least 2"
+            " top examples) or 'phrase' (2 or 3 tokens around the peak in at least 2 top examples).",
+            kind="text",
         ),
         column(
             "sae",
@@ -271,10 +276,40 @@ POSTINGS = pa.schema(
         column(
             "weight",
             pa.list_(pa.float32()),
-            doc="Strength, per posting: for 'token' the mean"
-            " activation as a share of the feature's maximum; for 'word' 1 over the words.",
+            doc="Strength, per posting: for 'word' 1 over the words of the explanation; for 'token' the mean"
+            " activation, for 'seen' and 'phrase' the largest in those examples, as a share of the feature's"
+            " maximum; for 'example' the share of its top examples that have the word.",
             kind="hidden",
         ),
     ]
 )
 """The inverted search index over all SAEs, sorted by (field, term)."""
+
+VECTORS = pa.schema(
+    [
+        column(
+            "term",
+            pa.string(),
+            doc="A term of the search index, folded: NFKC, lower case, no white space around it; empty in the"
+            " row of a feature.",
+            kind="id",
+        ),
+        column(
+            "number",
+            pa.int32(),
+            doc="Number of the feature, counted on through all SAEs in the order of the manifest; -1 in the"
+            " row of a term.",
+            kind="id",
+            unit="id",
+        ),
+        column(
+            "vector",
+            pa.list_(pa.int8()),
+            doc="Place in a space where terms and features that share features and terms are close (latent"
+            " semantic analysis of the search index), times 127: a feature's has length 1, a term's less the"
+            " more features have it.",
+            kind="hidden",
+        ),
+    ]
+)
+"""What the search by meaning compares: rows of terms by code points, then features by number."""

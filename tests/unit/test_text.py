@@ -25,6 +25,7 @@ from atlas.text import (
     group_pieces,
     inline_text,
     is_bidi,
+    search_key,
     slugify,
     words,
 )
@@ -303,3 +304,25 @@ class TestSlugs:
         assert len(slug) <= 60
         assert slug not in RESERVED_SLUGS
         assert slugify(slug) == slug
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (" Raise", "raise"),
+        ("RAISE\n", "raise"),
+        ("\uff52aise", "raise"),
+        ("\u3000a\u00a0b\t", "a b"),
+        ("\n ", ""),
+        ("", ""),
+    ],
+)
+def test_a_search_key_is_the_same_for_all_spellings(text: str, key: str):
+    assert search_key(text) == key
+    assert search_key(key) == key
+
+
+def test_words_of_plain_text_are_those_of_any_text():
+    """ASCII has a way of its own, which a character beyond it turns off."""
+    for text in ("get_HTTP_x1 -- a.b(c)", "", "___", "a" * 50, "x\ny\tz", "0x1F"):
+        assert words(f"{text} \u00e9") == [*words(text), "\u00e9"]

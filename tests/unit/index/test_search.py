@@ -4,14 +4,16 @@ import itertools
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from atlas import schema
+from atlas.index import postings as postings_module
 from atlas.index import search
 from atlas.index.search import build_postings
 from atlas.schema import POSTINGS, conforms
+from atlas.store import AtlasStore
 from atlas.text import words
+from tests.support import oracle_search
 from tests.support.enrichment import make_store, write
 from tests.support.synthetic import make_atlas
 
@@ -52,40 +54,12 @@ def postings(store) -> dict[tuple[str, str], list[tuple[int, int, float]]]:
 
 
 def by_definition(store) -> dict[tuple[str, str], list[tuple[int, int, float]]]:
-    """The index as the module's description says, one feature and one token at a time."""
-    texts = {}
-    for row in store.read("vocabulary").to_pylist():
-        text = row["piece"] if row["special"] else row["bytes"].decode("utf-8", "backslashreplace")
-        texts[row["token_id"]] = text.replace("\\x", "<0x") if row["special"] else undecoded(row["bytes"])
-    best: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
-    for sae, entry in enumerate(store.manifest.saes):
-        for row in store.read("explanations", entry.slug).to_pylist():
-            terms = words(row["text"])
-            for term in terms:
-                best.setdefault(("word", term), {})[sae, row["feature_idx"]] = float(
-                    np.float32(1 / len(terms))
-                )
-        for row in store.read("features", entry.slug).to_pylist():
-            for token in row["top_tokens"]:
-                text = texts[token["token_id"]]
-                weight = float(np.float32(token["value"]) / np.float32(row["max_activation"]))
-                if text:
-                    found = best.setdefault(("token", text), {})
-                    key = (sae, row["feature_idx"])
-                    found[key] = max(found.get(key, 0), weight)
+    """The index as its description says, in its order."""
     return {
-        key: [(sae, feature, weight) for (sae, feature), weight in
+        key: [(*feature, weight) for feature, weight in
               sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))]
-        for key, found in best.items()
+        for key, found in oracle_search.index(store).items()
     }  # fmt: skip
-
-
-def undecoded(token: bytes) -> str:
-    try:
-        return token.decode()
-    except UnicodeDecodeError:
-        head = token.decode(errors="ignore")
-        return head + "".join(f"<0x{byte:02X}>" for byte in token[len(head.encode()) :])
 
 
 # ---- the whole index
@@ -134,7 +108,7 @@ def test_the_table_does_not_depend_on_how_it_is_cut(tmp_path, monkeypatch, step,
     whole, cut = (make_atlas(tmp_path / name, n_features=20) for name in ("whole", "cut"))
     build_postings(whole)
     monkeypatch.setattr(search, "_STEP", step)
-    monkeypatch.setattr(search, "_TERMS_PER_WRITE", terms)
+    monkeypatch.setattr(postings_module, "_TERMS_PER_WRITE", terms)
     build_postings(cut)
     assert [file.sha256 for file in whole.manifest.tables["postings"]] == [
         file.sha256 for file in cut.manifest.tables["postings"]
@@ -220,6 +194,100 @@ def test_terms_of_odd_tokens(tmp_path, token, terms):
 
 def test_tokens_that_nothing_fires_on_are_no_terms(tmp_path):
     assert tokens_of(tmp_path / "data", [[], []]) == {}
+
+
+# ---- examples
+
+
+def shown(path, windows: list[tuple], vocabulary=None, firing=((0, 1, 4.0),)) -> AtlasStore:
+    """A dataset of one feature that fires on `firing`; examples are (group, peak, token_ids, activations)."""
+    store = make_store(path, {"one": [list(firing)]}, vocabulary or VOCABULARY)
+    rows = [
+        {
+            "feature_idx": 0, "group": group, "interval": -1, "interval_lower": 0.0, "interval_upper": 0.0,
+            "rank": rank, "activation": activations[peak], "context_idx": rank, "position": peak,
+            "document_idx": 0, "copies": 1, "peak": peak, "token_ids": tokens, "activations": activations,
+        }
+        for rank, (group, peak, tokens, activations) in enumerate(windows)
+    ]  # fmt: skip
+    write(store, "examples", schema.EXAMPLES, rows, "one")
+    build_postings(store)
+    assert postings(store) == by_definition(store)
+    return store
+
+
+def terms(store, field: str) -> dict[str, float]:
+    return {term: found[0][2] for (of, term), found in postings(store).items() if of == field}
+
+
+def test_other_tokens_that_fire_in_an_example_are_seen_with_the_strongest(tmp_path):
+    store = shown(
+        tmp_path / "data",
+        [
+            ("top", 1, [1, 2, 3], [0.0, 4.0, 1.0]),
+            ("random", 0, [2, 3], [2.0, 2.0]),
+            ("interval", 0, [0], [1.0]),
+            ("near_miss", 0, [4], [0.0]),
+        ],
+    )
+    # The maximum of `make_store` is twice the largest mean, 8; token 0 is in the list already.
+    assert terms(store, "seen") == {" Lawyer": 0.5, "LAWYER": 0.25}
+    assert terms(store, "token") == {"lawyer": 0.5}
+
+
+def test_tokens_that_are_silent_or_of_counter_examples_are_not_seen(tmp_path):
+    store = shown(tmp_path / "data", [("same_token", 0, [1, 2], [3.0, 3.0]), ("top", 0, [0, 1], [1.0, 0.0])])
+    assert terms(store, "seen") == {}
+
+
+PIECES = [
+    b"sub",
+    b"process",
+    b".",
+    b" run",
+    b" Popen",
+    None,
+    b"",
+    "na\u00efve".encode()[:3],
+    b"\xafve",
+    b"\n",
+]
+
+
+def test_words_are_whole_and_near_the_peak_of_several_top_examples(tmp_path):
+    window = [4, 2, 2, 2, 2, 0, 1, 2, 3, 3]
+    activations = [0.0] * 8 + [1.0, 0.0]
+    again = ("top", 8, window, activations)
+    far = ("top", 2, [3, 2, 2, 2, 0, 1], [0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+    store = shown(tmp_path / "data", [again, again, far, ("random", 8, window, activations)], PIECES)
+    # Popen stands 8 tokens before the peak, and the third example shows none of the words near enough.
+    assert terms(store, "example") == {"subprocess": pytest.approx(2 / 3), "run": pytest.approx(1)}
+
+
+def test_a_word_cut_inside_a_character_is_still_one(tmp_path):
+    example = ("top", 1, [7, 8], [0.0, 1.0])
+    assert terms(shown(tmp_path / "data", [example, example], PIECES), "example") == {"na\u00efve": 1}
+
+
+def test_phrases_are_exact_hold_the_peak_and_no_special_token(tmp_path):
+    example = ("top", 2, [3, 2, 3, 4], [0.0, 0.0, 2.0, 0.0])
+    special = ("top", 1, [5, 4, 6], [0.0, 1.0, 0.0])
+    blank = ("top", 1, [9, 9], [0.0, 1.0])
+    store = shown(tmp_path / "data", [example, example, special, special, blank, blank], PIECES)
+    assert terms(store, "phrase") == dict.fromkeys([". run", " run. run", " run Popen", ". run Popen"], 0.25)
+
+
+def test_one_example_is_not_enough(tmp_path):
+    store = shown(tmp_path / "data", [("top", 1, [0, 1, 2], [0.0, 1.0, 0.0])], PIECES)
+    assert terms(store, "phrase") == terms(store, "example") == {}
+
+
+def test_a_word_of_too_many_tokens_is_left_out(tmp_path):
+    long, short = [0] * 9, [2, *[0] * 8]
+    windows = [
+        ("top", 4, tokens, [0.0, 0.0, 0.0, 0.0, 1.0, *[0.0] * 4]) for tokens in (long, long, short, short)
+    ]
+    assert terms(shown(tmp_path / "data", windows, PIECES), "example") == {"sub" * 8: 0.5}
 
 
 def test_logits_are_no_part_of_it(tmp_path):
