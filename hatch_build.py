@@ -116,8 +116,7 @@ def is_fresh(theme: Path) -> bool:
 
 def sources_digest(theme: Path) -> str:
     """SHA-256 over names and bytes of all that decides what the bundles hold; build.mjs has its twin."""
-    files = [path for folder in ("src", "panels") for path in (theme / folder).rglob("*.ts")]
-    files += [theme / "build.mjs", theme / "package-lock.json"]
+    files = [*(theme / "src").rglob("*.ts"), theme / "build.mjs", theme / "package-lock.json"]
     digest = hashlib.sha256()
     for name, path in sorted((path.relative_to(theme).as_posix(), path) for path in files):
         digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")

@@ -195,12 +195,13 @@ class RenderConfig(_Section):
         default=20, ge=1, description="Top examples written to the site per feature."
     )
     static_examples: int = Field(
-        default=10, ge=1, description="Top examples in the HTML itself, readable without JavaScript."
+        default=4, ge=1, description="Top examples in the HTML itself, readable without JavaScript."
     )
     features_per_shard: int = Field(default=16, ge=1, le=256, description="Features per data file.")
     site_budget: str | None = Field(
         default="1GB",
-        description="Largest site to write (e.g. 900MB); the plan is refused, with figures, when over.",
+        description="Largest site to write (e.g. 900MB). A larger one holds fewer and shorter examples"
+        " instead, and says so; it is refused, with figures, where even the least is over.",
     )
 
 

@@ -96,6 +96,9 @@ def _shared_table(store: AtlasStore, name: str, bounds: Bounds) -> Iterator[str]
             store.read("postings", columns=["sae", "feature_idx", "weight"]), bounds
         )
         return
+    if name == "vectors":
+        yield from _vector_problems(store.read("vectors", columns=["number", "vector"]), bounds)
+        return
     if name == "contexts":
         yield from context_problems(store.read(name), bounds.tokens)
         return
@@ -122,6 +125,15 @@ def _postings_problems(table: pa.Table, bounds: Bounds) -> Iterator[str]:
         yield f"{int(lost.sum()):,} postings name a feature that does not exist"
     if not np.isfinite(numbers_of(entries_of(table["weight"]))).all():
         yield "a weight is not a finite number"
+
+
+def _vector_problems(table: pa.Table, bounds: Bounds) -> Iterator[str]:
+    lengths = lengths_of(table["vector"])
+    if np.unique(lengths).size > 1:
+        yield "vectors differ in length"
+    numbers = numbers_of(table["number"])
+    if ((numbers < -1) | (numbers >= sum(bounds.features))).any():
+        yield "a vector is of a feature that does not exist"
 
 
 def _sae_table(store: AtlasStore, name: str, entry: SaeEntry, bounds: Bounds) -> Iterator[str]:

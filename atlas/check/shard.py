@@ -1,4 +1,4 @@
-"""Reading back a data file of a site: `atlasShard("<key>","<base64 of gzip of JSON>");`."""
+"""Reading back a data file of a site: `atlasShard("<key>","<base64 of gzip of JSON, or of bytes>");`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,24 @@ _GZIP = 31
 MAX_JSON_BYTES = 1 << 28
 """Largest content read back; a larger one would not fit a browser tab either."""
 
+BYTES_FOLDERS = frozenset({"columns", "features", "map", "postings", "vectors"})
+"""Folders whose data files hold bytes: no JSON."""
+
 
 class ShardError(Exception):
     """A data file that scripts could not read; the text says why."""
 
 
 def decode_shard(data: bytes) -> tuple[str, Any]:
-    """Key and content of the shard file `data`; `ShardError` where a script would stumble."""
+    """Key and content of the shard file `data`; `ShardError` where a script would stumble.
+
+    The content is bytes in the folders `BYTES_FOLDERS`, else what the JSON says.
+    """
     match = _SHARD.fullmatch(data)
     if match is None:
         raise ShardError('is not of the form atlasShard("key","base64");')
-    return match.group(1).decode("ascii"), _json(_inflate(match.group(2)))
+    key, content = match.group(1).decode("ascii"), _inflate(match.group(2))
+    return key, content if BYTES_FOLDERS.intersection(key.split("/")[1:-1]) else _json(content)
 
 
 def _inflate(text: bytes) -> bytes:

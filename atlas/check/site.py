@@ -113,7 +113,8 @@ class _SiteCheck:
             self._say(path, problem)
         # Pages of one kind have the same ids: sixteen thousand pages share a few sets.
         self._ids[path] = self._shared.setdefault(page.ids, page.ids)
-        self._builds.setdefault(page.build, path)
+        if page.build:
+            self._builds.setdefault(page.build, path)
         for link in page.links:
             self._take_link(path, link)
 
@@ -219,9 +220,8 @@ def expected_files(site: dict[str, Any]) -> Iterator[str]:
 
     `KeyError`, `TypeError` or `ValueError` when it is not such a payload.
     """
-    yield from ("index.html", "about.html", "search.html", MISSING_PAGE, ".nojekyll")
-    for field in ("word", "token"):
-        yield f"data/search/{field}/vocabulary.js"
+    yield from ("index.html", "about.html", "search.html", "starred.html", MISSING_PAGE, ".nojekyll")
+    yield "data/search/directory.js"
     for sae in site["saes"]:
         slug, count = str(sae["slug"]), int(sae["n_features"])
         yield f"{slug}/index.html"
@@ -231,5 +231,8 @@ def expected_files(site: dict[str, Any]) -> Iterator[str]:
             yield f"{slug}/{feature // SHELF}/{feature}.html"
         for shard in range(-(-count // int(site["features_per_shard"]))):
             yield f"data/{slug}/features/{shard}.js"
-        for shard in range(-(-count // int(site["rows_per_table_shard"]))):
-            yield f"data/{slug}/table/{shard}.js"
+        yield f"data/{slug}/table.js"
+        for shard in range(-(-count // int(site["rows_per_title_shard"]))):
+            yield f"data/{slug}/titles/{shard}.js"
+        for shard in range(-(-count // int(site["rows_per_column_shard"]))):
+            yield f"data/{slug}/texts/{shard}.js"

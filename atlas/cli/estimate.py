@@ -9,6 +9,8 @@ from atlas.cli.progress import duration
 if TYPE_CHECKING:
     from atlas.pipeline.estimate import Estimate
 
+_OVER = "over render.site_budget: the build would be refused"
+_SHORTENED = "over render.site_budget: the site would hold fewer and shorter examples"
 _STEPS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
@@ -31,10 +33,14 @@ def estimate_text(found: Estimate, data: str, site: str) -> str:
         ("time", f"about {duration(round(sum(found.seconds.values())))} ({stages})"),
         ("memory", f"at least {size(found.memory_bytes)}" if found.memory_bytes else "not known"),
         ("dataset", f"about {size(found.data_bytes)} in {data}"),
-        ("site", f"about {size(found.site_bytes)}, {found.pages:,} pages, {found.files:,} files in {site}"),
+        (
+            "site",
+            f"about {size(found.written_bytes)}, {found.pages:,} pages, {found.files:,} files in {site}",
+        ),
         ("hosts", found.exceeded[0] if found.exceeded else "no limit of the usual static hosts is exceeded"),
         *(("", line) for line in found.exceeded[1:]),
-        *((("budget", "over render.site_budget: the build would be refused"),) if found.over_budget else ()),
+        *((("budget", _OVER),) if found.over_budget else ()),
+        *((("budget", _SHORTENED),) if found.shortened else ()),
         *(("note", line) for line in found.notes),
     ]
     return "\n".join(f"{name:<9} {text}" for name, text in rows)

@@ -67,13 +67,16 @@ class BuildReport:
 
 def preflight(job: Job) -> str:
     """Open model, SAEs and corpus, and refuse what would fail hours later. Writes nothing."""
+    from atlas.render.curated import read_lists
     from atlas.sources.preflight import preflight as check_sources
 
     if not job.fresh:
         job.checkpoint.refuse_other(job.all_sections)
     job.warnings = check_sources(job.engine, job.saes, job.first_contexts(), force=job.force)
     job.notes += job.warnings
-    _check_explanations(job, {sae.facts.slug: sae.facts.d_sae for sae in job.saes})
+    counts = {sae.facts.slug: sae.facts.d_sae for sae in job.saes}
+    _check_explanations(job, counts)
+    read_lists(job.loaded.base, counts)
     facts = job.engine.facts
     sizes = " + ".join(f"{sae.facts.d_sae:,}" for sae in job.saes)
     return f"{sizes} features on {facts.name} ({facts.architecture}, {facts.n_layers} layers, {facts.device})"
@@ -137,11 +140,13 @@ def enrich(job: Job) -> str:
 
 
 def index(job: Job) -> str:
-    """The search index over explanations and tokens."""
+    """The search index over explanations, tokens and examples, and its vectors."""
     from atlas.index.search import build_postings
+    from atlas.index.vectors import build_vectors
 
     job.record("index", UNFINISHED)
     build_postings(job.store)
+    build_vectors(job.store)
     job.record("index", job.index_digest)
     rows = sum(entry.rows for entry in job.store.manifest.tables.get("postings", []))
     return f"{rows:,} search terms"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 THEME_PARTS = ("templates", "panels", "css", "assets", "dist")
 """Folders of a theme that pages are made from; its sources and tools do not count."""
 
-VERSIONS = {"enrich": 2, "index": 1}
+VERSIONS = {"enrich": 2, "index": 2}
 """Stage → number of its method, raised when its results change for equal inputs: then every dataset's stage
 runs again. The package's own version is not used, or each release would cost everybody the work."""
 
@@ -47,8 +47,12 @@ def index_digest(enrich: str) -> str:
     return digest({"version": VERSIONS["index"], "enrich": enrich})
 
 
-def render_digest(manifest: Manifest, config: RenderConfig, theme_folders: Iterable[Path]) -> str:
+def render_digest(
+    manifest: Manifest, config: RenderConfig, theme_folders: Iterable[Path], lists: Iterable[Path]
+) -> str:
     """Digest of everything the site is made of: dataset, settings, the files of the themes, this atlas.
+
+    `lists` are the files of curated lists.
 
     The package's version counts here, since pages are cheap to write again.
     """
@@ -61,5 +65,6 @@ def render_digest(manifest: Manifest, config: RenderConfig, theme_folders: Itera
                 [folder_hashes(folder / part) for part in THEME_PARTS] + [sha256_file(folder / "theme.yaml")]
                 for folder in theme_folders
             ],
+            "lists": [[path.name, sha256_file(path)] for path in lists],
         }
     )

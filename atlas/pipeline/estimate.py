@@ -87,7 +87,9 @@ class Estimate:
     data_bytes: int
     """Size of the dataset."""
     site_bytes: int
-    """Size of the site."""
+    """Size of the site, with all the examples that the configuration asks for."""
+    least_site_bytes: int
+    """Size of the site with the fewest and shortest examples that its budget may come to."""
     pages: int
     """Pages of the site."""
     files: int
@@ -100,14 +102,24 @@ class Estimate:
     @property
     def over_budget(self) -> bool:
         """Whether the build would be refused before its pages, for the size of the site."""
-        return self.site_budget is not None and self.site_bytes > self.site_budget
+        return self.site_budget is not None and self.least_site_bytes > self.site_budget
+
+    @property
+    def shortened(self) -> bool:
+        """Whether the site would hold fewer and shorter examples, to keep to its budget."""
+        return self.site_budget is not None and self.least_site_bytes <= self.site_budget < self.site_bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """Size of the site as it would be written: where it is shortened, at most its budget."""
+        return self.site_budget or 0 if self.shortened else self.site_bytes
 
     @property
     def exceeded(self) -> list[str]:
         """Every limit of a usual host that the site exceeds, with the way out."""
         found: list[str] = []
         for limit in HOST_LIMITS:
-            if limit.bytes is not None and self.site_bytes > limit.bytes:
+            if limit.bytes is not None and self.written_bytes > limit.bytes:
                 found.append(f"{limit.host} takes {limit.bytes / GB:g} GB: {limit.advice}")
             elif limit.files is not None and self.files > limit.files:
                 found.append(f"{limit.host} takes {limit.files:,} files: {limit.advice}")
@@ -156,6 +168,7 @@ def estimate(
         memory_bytes=_memory(),
         data_bytes=round(site.data_bytes),
         site_bytes=round(site.fixed_bytes + (site.feature_bytes + SEARCH_BYTES) * features),
+        least_site_bytes=round(site.fixed_bytes + (site.least_feature_bytes + SEARCH_BYTES) * features),
         pages=site.pages,
         files=site.files,
         site_budget=None if budget is None else parse_size(budget),

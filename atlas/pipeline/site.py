@@ -75,7 +75,10 @@ def usable_theme(config: RenderConfig, base: Path) -> Theme:
 
 def site_digest(store: AtlasStore, config: RenderConfig, base: Path) -> str:
     """Digest of everything the site of `store` is made of."""
-    return render_digest(store.manifest, config, [each.folder for each in usable_theme(config, base).chain])
+    from atlas.render.curated import list_files
+
+    folders = [each.folder for each in usable_theme(config, base).chain]
+    return render_digest(store.manifest, config, folders, list_files(base))
 
 
 def site_is_current(job: Job) -> bool:
@@ -146,7 +149,9 @@ def _write_alone(
 ) -> None:
     progress = progress or Silence()
     if theme is not None:
-        options, base = options.model_copy(update={"theme": theme}), Path()
+        # The folder is seen from here, while the curated lists stay those beside the config.
+        folder = Path(theme).absolute()
+        options = options.model_copy(update={"theme": str(folder) if folder.is_dir() else theme})
     progress.begin("Writing pages", "pages")
     with lock_beside(site):
         progress.end(write_site(store, options, base, site, progress))

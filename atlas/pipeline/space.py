@@ -26,7 +26,7 @@ STATE_BYTES, STATE_EXAMPLE_BYTES = 2048, 64
 SAMPLE_BYTES = 512
 """Bytes of a commit per token of the sample on which features are seen together, with 64 firings on each."""
 
-SITE_BYTES = 31_000
+SITE_BYTES = 11_000
 """Bytes per feature of the site (measured on the demo)."""
 
 _UINT16 = 1 << 16

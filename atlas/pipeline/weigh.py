@@ -42,6 +42,8 @@ class SiteWeight:
     """Bytes that do not depend on the number of features."""
     feature_bytes: float
     """Bytes per feature: its page, its share of the data files."""
+    least_feature_bytes: float
+    """The same with the fewest examples that a budget may come to."""
     feature_seconds: float
     """Seconds per feature to write it."""
     data_bytes: float
@@ -77,6 +79,7 @@ class Scales:
             files=files,
             fixed_bytes=fmean(sample.fixed_bytes for sample in samples),
             feature_bytes=fmean(sample.feature_bytes for sample in samples),
+            least_feature_bytes=fmean(sample.least_bytes for sample in samples),
             feature_seconds=fmean(sample.seconds for sample in samples),
             data_bytes=self._table_bytes(growth),
             growth=growth,
@@ -112,7 +115,13 @@ class Scales:
         heavy, light = self._weigh_some(entry, many.tolist()), self._weigh_some(entry, few.tolist())
         most, least = float(counts[many].mean()), float(counts[few].mean())
         slope = (heavy.feature_bytes - light.feature_bytes) / (most - least) if most > least else 0.0
-        return replace(heavy, feature_bytes=light.feature_bytes + slope * max(expected - least, 0.0))
+        share = max(expected - least, 0.0)
+        lighter = (heavy.least_bytes - light.least_bytes) / (most - least) if most > least else 0.0
+        return replace(
+            heavy,
+            feature_bytes=light.feature_bytes + slope * share,
+            least_bytes=light.least_bytes + lighter * share,
+        )
 
     def _weigh_some(self, entry: SaeEntry, features: list[int]) -> _Sample:
         """The weight of `features`, by taking them once and twice: the difference has nothing fixed in it."""
@@ -126,16 +135,19 @@ class Scales:
             second = plan_site(twice, self.config.render, base=self.base)
             seconds = (time.perf_counter() - began) / (2 * len(features))
         each = (second.bytes - first.bytes) / len(features)
-        return _Sample(each, first.bytes - each * len(features), seconds)
+        fewest = (second.least_bytes - first.least_bytes) / len(features)
+        return _Sample(each, fewest, first.bytes - each * len(features), seconds)
 
     def _count_files(self) -> tuple[int, int]:
         """Pages and files of a site of all features; those of the search index follow its few terms."""
         from atlas.index.search import build_postings
+        from atlas.index.vectors import build_vectors
         from atlas.render.site import plan_site
 
         for entry in self.store.manifest.saes:
             fill_enriched(self.store, entry.slug, entry.n_features, ("coords", "clusters", "explanations"))
         build_postings(self.store)
+        build_vectors(self.store)
         plan = plan_site(self.store, self.config.render, base=self.base)
         return plan.pages, plan.files
 
@@ -152,6 +164,7 @@ class _Sample:
     """What a few features weigh."""
 
     feature_bytes: float
+    least_bytes: float
     fixed_bytes: float
     seconds: float
 

@@ -66,8 +66,8 @@ _CODE = {
 }
 
 
-def about_page(frames: Frames, saes: Sequence[SaeData]) -> AboutPage:
-    """The about page of the whole atlas."""
+def about_page(frames: Frames, saes: Sequence[SaeData], shows: str) -> AboutPage:
+    """The about page of the whole atlas; `shows` says in words which of its examples the site holds."""
     manifest = frames.manifest
     return AboutPage(
         head=frames.head(
@@ -78,6 +78,7 @@ def about_page(frames: Frames, saes: Sequence[SaeData]) -> AboutPage:
         ),
         summary=tuple(_summary(manifest)),
         author=shown(manifest.author),
+        shows=shows,
         corpus_description=shown(str(manifest.corpus.get("description") or "")),
         model=facts(manifest.model),
         corpus=facts(manifest.corpus),

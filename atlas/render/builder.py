@@ -8,19 +8,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from atlas.render.about import about_page, warnings
-from atlas.render.cards import CardPlans
+from atlas.render.cards import CardPlans, column_payloads
+from atlas.render.choice import Choice, configured, shown_words
+from atlas.render.columns import FeatureTable
 from atlas.render.contexts import TEMPLATES, Page
 from atlas.render.dataset import MAX_COLUMN, TOKENS_COLUMN, Block, SaeData
+from atlas.render.feature_shards import ShardMaker
 from atlas.render.features import Explanations, FeaturePages, firing_view
-from atlas.render.frames import STYLESHEET, Frames, asset_url, feature_path
+from atlas.render.frames import STYLESHEET, Frames, asset_path, asset_url, feature_path
+from atlas.render.hashes import content_hashes
+from atlas.render.install import WEB_MANIFEST, web_manifest
+from atlas.render.listpages import ListPages
 from atlas.render.lists import Lists, report_figures
+from atlas.render.maps import Places, map_shards
 from atlas.render.overview import SaeSummary, choose_finds, home_page, map_page, missing_page, search_page
+from atlas.render.pieces import common_pieces
+from atlas.render.search import search_shards
 from atlas.render.shards import (
-    TableRows,
+    encode_parts,
     encode_shard,
-    feature_shard,
-    map_shard,
-    search_shards,
     shard_path,
     site_payload,
 )
@@ -33,41 +39,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atlas.config import RenderConfig
-    from atlas.render.payloads import MapShard
+    from atlas.render.payloads import SearchPayload
     from atlas.store import AtlasStore, SaeEntry
 
 SiteFile = tuple[str, bytes]
 """Path from the site's root, and content."""
 
 _TEMPLATE_OF = {page: name for name, page in TEMPLATES.items()}
-_BLOCKS_PER_READ = 16
+_BLOCKS_PER_READ = 64
 _BEFORE, _AFTER = 12, 8
 
 
 @dataclass
-class _Places:
+class _Overview:
     """The columns of one SAE that its overview pages need, gathered block by block."""
 
     vocabulary: Vocabulary
     densities: list[Any] = field(default_factory=list[Any])
     tokens: list[str] = field(default_factory=list[str])
-    xs: list[Any] = field(default_factory=list[Any])
-    ys: list[Any] = field(default_factory=list[Any])
-    clusters: list[Any] = field(default_factory=list[Any])
 
     def add(self, block: Block) -> None:
         nothing = [None] * (block.size)
         self.densities += block.values.get("activation_density", nothing)
         entries = block.values.get(TOKENS_COLUMN, nothing)
         self.tokens += [self.vocabulary.text(found[0][0]) if found else "" for found in entries]
-        self.xs += block.values.get("x", nothing)
-        self.ys += block.values.get("y", nothing)
-        self.clusters += block.values.get("cluster", nothing)
-
-    def map(self, labels: list[str]) -> MapShard | None:
-        """The map; None where no feature has a place."""
-        shard = map_shard(self.xs, self.ys, self.clusters, labels)
-        return shard if shard["feature_idx"] else None
 
 
 class SaeFiles:
@@ -78,7 +73,7 @@ class SaeFiles:
         self.slug = entry.slug
         self.features_per_shard = builder.config.features_per_shard
         self._builder = builder
-        self.data = SaeData(store, entry, builder.vocabulary)
+        self.data = SaeData(store, entry, builder.vocabulary, builder.choice)
         has = {name: store.has(name, entry.slug) for name in ("explanations", "clusters", "report")}
         rows = store.read("explanations", entry.slug) if has["explanations"] else None
         self.explanations = Explanations.read(rows, entry.n_features)
@@ -86,54 +81,55 @@ class SaeFiles:
         if has["clusters"]:
             self.labels = store.read("clusters", entry.slug, ["label"])["label"].to_pylist()
         self.report = report_figures(store.read("report", entry.slug) if has["report"] else None)
+        self.plans = CardPlans(builder.theme.cards, self.data.drawn, builder.templates)
         self.pages = FeaturePages(
             builder.frames,
             self.data,
-            CardPlans(builder.theme.cards, self.data.columns, builder.templates),
+            self.plans,
             vocabulary=builder.vocabulary,
             documents=builder.documents,
             explanations=self.explanations,
-            cluster_labels=self.labels,
             static_examples=builder.config.static_examples,
             features_per_shard=self.features_per_shard,
         )
-        scalars = [info for info in self.data.columns.values() if info.kind == "scalar"]
-        self.table = TableRows(scalars, builder.vocabulary, self.explanations.texts)
+        self._shards = ShardMaker(self.data.drawn, builder.common, builder.documents, self.explanations)
+        self.table = FeatureTable(store, self.data, builder.vocabulary, self.explanations.texts, self.labels)
         self.lists = Lists(builder.frames, self.data, builder.vocabulary, self.explanations)
-        self._places = _Places(builder.vocabulary)
+        self.places = Places.read(store, entry.slug)
+        self._overview = _Overview(builder.vocabulary)
 
     def block_files(self, block: Block) -> Iterator[SiteFile]:
         """Pages and data file of the features of one shard."""
         for feature_idx in range(block.start, block.stop):
             yield self._builder.page(self.pages.page(block, feature_idx))
-        number = block.start // self.features_per_shard
-        examples = self._builder.config.examples_per_feature
-        payload = feature_shard(block, self._builder.documents, examples)
-        yield self._builder.shard(f"{self.slug}/features/{number}", payload)
+        key = f"{self.slug}/features/{block.start // self.features_per_shard}"
+        yield shard_path(key), encode_parts(key, self._shards.parts(block, self.hashes(block)))
+
+    def hashes(self, block: Block) -> list[str]:
+        """The content hash of each feature of `block`."""
+        explained = self.explanations.facts(block.start, block.stop)
+        return content_hashes(self.data.drawn, block.raw, block.example_hashes, explained)
 
     def files(self) -> Iterator[SiteFile]:
         """All files of the SAE; afterwards `summary` and `section` know all features."""
         for block in self.data.blocks(self.features_per_shard, _BLOCKS_PER_READ):
             yield from self.block_files(block)
             self.lists.add(block)
-            self._places.add(block)
-            self.table.add(block)
-            for number, shard in self.table.full():
-                yield self._builder.shard(f"{self.slug}/table/{number}", shard)
-        for number, shard in self.table.rest():
-            yield self._builder.shard(f"{self.slug}/table/{number}", shard)
+            self._overview.add(block)
+        for key, content in self.table.shards():
+            yield self._builder.shard(key, content)
         for page in self.lists.lists():
             yield self._builder.page(page)
         yield self._builder.page(self.lists.browse(self.report))
-        places = self._places.map(self.labels)
-        if places:
-            yield self._builder.shard(f"{self.slug}/map", places)
+        if self.places:
+            for key, content in map_shards(self.slug, self.places, self.labels):
+                yield self._builder.shard(key, content)
 
     def summary(self) -> SaeSummary:
         """What the overview pages show of this SAE."""
-        places = self._places.map(self.labels)
+        overview = self._overview
         return SaeSummary(
-            self.slug, self.explanations, self._places.densities, self._places.tokens, places, self.labels
+            self.slug, self.explanations, overview.densities, overview.tokens, self.places, self.labels
         )
 
     def section(self, summary: SaeSummary) -> SaeSection:
@@ -161,12 +157,21 @@ class Builder:
     `scripts` False leaves the theme's scripts out: for tests of pages without them.
     """
 
-    def __init__(self, store: AtlasStore, config: RenderConfig, base: Path, *, scripts: bool = True) -> None:
+    def __init__(
+        self,
+        store: AtlasStore,
+        config: RenderConfig,
+        base: Path,
+        *,
+        scripts: bool = True,
+    ) -> None:
         self.store = store
         self.config = config
+        self.choice = configured(config)
         self.theme = open_theme(config.theme, base)
         self.templates = Templates(self.theme)
         self.vocabulary = Vocabulary(store.read("vocabulary"))
+        self.common = common_pieces(store, self.vocabulary)
         self.documents: list[str] = store.read("documents", columns=["name"])["name"].to_pylist()
         self.n_tokens = int(store.manifest.stream.get("n_tokens", 0) or 0)
         found = assets(self.theme)
@@ -179,6 +184,14 @@ class Builder:
         has_map = any(store.has("coords", entry.slug) for entry in store.manifest.saes)
         self.frames = Frames(store.manifest, urls, has_map=has_map)
         self.has_map = has_map
+        self.lists = ListPages(self.frames, base)
+        self.saes = [SaeFiles(self, entry) for entry in store.manifest.saes]
+
+    def choose(self, choice: Choice) -> None:
+        """From now on show only what `choice` lets through."""
+        self.choice = choice
+        for sae in self.saes:
+            sae.data.limit(choice)
 
     def page(self, page: Page) -> SiteFile:
         """The file of a page."""
@@ -196,33 +209,37 @@ class Builder:
     def _files(self) -> Iterator[SiteFile]:
         yield ".nojekyll", b""
         for name, content in self.assets.items():
-            yield f"assets/{name}", content
-        yield self.shard("site", site_payload(self.store.manifest, self.config.features_per_shard))
+            yield asset_path(name), content
+        yield WEB_MANIFEST, web_manifest(self.frames)
+        layouts = [(column_payloads(sae.data.drawn), sae.plans.payloads) for sae in self.saes]
+        yield self.shard("site", site_payload(self.store.manifest, self.config, self.choice, layouts))
+        yield self.shard("pieces", self.common.payload)
         summaries: list[SaeSummary] = []
         sections: list[SaeSection] = []
         data: list[SaeData] = []
-        for entry in self.store.manifest.saes:
-            sae = SaeFiles(self, entry)
+        for sae in self.saes:
             yield from sae.files()
             summary = sae.summary()
             summaries.append(summary)
             sections.append(sae.section(summary))
             data.append(sae.data)
-        yield self.page(home_page(self.frames, sections))
-        yield self.page(about_page(self.frames, data))
+        yield self.page(home_page(self.frames, sections, self.lists.links))
+        for page in self.lists.pages(summaries):
+            yield self.page(page)
+        yield from self.lists.previews(data)
+        yield self.page(about_page(self.frames, data, shown_words(self.choice, self.config)))
         yield self.page(missing_page(self.frames))
         if self.has_map:
             yield self.page(map_page(self.frames, summaries))
         yield from self._search_files()
 
     def _search_files(self) -> Iterator[SiteFile]:
-        counts: dict[str, int] = {}
+        directory: SearchPayload | None = None
         if self.store.has("postings"):
             for key, payload in search_shards(self.store):
+                directory = directory or payload
                 yield self.shard(key, payload)
-                if key.endswith("/vocabulary"):
-                    counts[key.split("/")[1]] = len(payload["terms"])
-        yield self.page(search_page(self.frames, counts))
+        yield self.page(search_page(self.frames, directory))
 
 
 @contextlib.contextmanager

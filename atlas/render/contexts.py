@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from atlas.render.panels import Card
+    from atlas.render.panels import Card, ScalarRow
     from atlas.render.strips import Shown
     from atlas.render.views import (
         BadgeView,
+        BriefExample,
         Definition,
-        ExampleView,
         ExplanationView,
         Fact,
         FeatureRow,
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
         FiringView,
         Head,
         Link,
+        ListedView,
         MapSection,
-        NumberView,
+        NeighbourView,
         ReportFigure,
         SaeFactsView,
         SaeLink,
@@ -64,6 +65,8 @@ class HomePage(Page):
     """Where to go first."""
     sections: tuple[SaeSection, ...]
     """One per SAE."""
+    curated: tuple[Link, ...]
+    """The curated lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,14 +117,22 @@ class FeaturePage(Page):
     """How often it fires."""
     badges: tuple[BadgeView, ...]
     """Remarks such as dead or dense."""
-    max_activation: NumberView
-    """Largest activation: the end of the heat scale."""
-    examples: tuple[ExampleView, ...]
-    """Strongest examples; none for a dead feature."""
+    examples: tuple[BriefExample, ...]
+    """Some of its strongest examples; none for a dead feature."""
     nothing: tuple[str, ...]
     """Sentences shown in place of examples."""
+    tokens: tuple[Shown, ...]
+    """Tokens it fires on most."""
+    raised: tuple[Shown, ...]
+    """Tokens it makes more likely to come next."""
+    lowered: tuple[Shown, ...]
+    """Tokens it makes less likely."""
+    neighbours: tuple[NeighbourView, ...]
+    """Features most like it."""
+    numbers: tuple[ScalarRow, ...]
+    """Its main numbers."""
     cards: tuple[Card, ...]
-    """The margin column, top to bottom."""
+    """What templates of the theme's own panels draw, top to bottom."""
     previous: Link | None
     """The feature before."""
     following: Link | None
@@ -143,9 +154,39 @@ class SearchPage(Page):
     """`search.html`."""
 
     n_words: str
-    """Number of words that can be found."""
+    """Number of words of explanations that can be found."""
     n_tokens: str
-    """Number of tokens that can be found."""
+    """Number of tokens that can be found among those that features fire on most."""
+    n_phrases: str
+    """Number of phrases that can be found."""
+    has_meaning: bool
+    """Whether features can be found by meaning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StarredPage(Page):
+    """`starred.html`: the reader's own lists, which scripts fill in."""
+
+    curated: tuple[Link, ...]
+    """The curated lists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListPage(Page):
+    """`list.html`: a curated list."""
+
+    name: Shown
+    """Its heading."""
+    plain_name: str
+    """The same as it is, for scripts."""
+    description: str
+    """What it is about, as it is; may be empty."""
+    paragraphs: tuple[Shown, ...]
+    """The same, made visible."""
+    count: str
+    """Number of features, with the noun."""
+    features: tuple[ListedView, ...]
+    """The features, in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +205,8 @@ class AboutPage(Page):
     """The text."""
     stream: tuple[Fact, ...]
     """The pass: counts, mask, windows."""
+    shows: str
+    """Which of the dataset's examples the site holds; empty where it holds them all."""
     warnings: tuple[Shown, ...]
     """What was suspicious of model, SAEs and text before the pass."""
     saes: tuple[SaeFactsView, ...]
@@ -195,6 +238,8 @@ TEMPLATES: dict[str, type[Page]] = {
     "feature.html": FeaturePage,
     "map.html": MapPage,
     "search.html": SearchPage,
+    "starred.html": StarredPage,
+    "list.html": ListPage,
     "about.html": AboutPage,
     "missing.html": MissingPage,
 }

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from atlas.errors import InputError
-from atlas.render.windows import Vocabulary, Windows, flatten
-from atlas.schema import EXAMPLES, FEATURE_LIST, HISTOGRAM, SOURCE_LIST, TOKEN_LIST, ColumnInfo, column_info
+from atlas.render.choice import Choice
+from atlas.render.hashes import example_hashes
+from atlas.render.raw import RawColumn, raw_column
+from atlas.render.windows import Vocabulary, Windows
+from atlas.schema import (
+    EXAMPLES,
+    FEATURE_LIST,
+    HISTOGRAM,
+    NEURON_LIST,
+    SOURCE_LIST,
+    TOKEN_LIST,
+    ColumnInfo,
+    column_info,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from atlas.store import AtlasStore, SaeEntry
 
 FIRING_COLUMN = "firing_tokens"
@@ -26,6 +35,9 @@ MAX_COLUMN = "max_activation"
 TOKENS_COLUMN = "top_tokens"
 SHARE_SUFFIX = "_share"
 """A hidden column `<name>_share` says in how much of the corpus the column `<name>` was counted."""
+
+NEURONS = "neuron_list"
+"""Kind of a column of `NEURON_LIST`, which the schema keeps hidden."""
 
 _OWN_PAGES = {"examples", "effects", "explanations", "report", "clusters"}
 _LIST_TYPES = {
@@ -37,6 +49,40 @@ _LIST_TYPES = {
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A column that the feature page shows."""
+
+    info: ColumnInfo
+    """Its meaning; the kind of hidden lists is their form."""
+    fields: tuple[str, ...]
+    """Names of the fields of an entry, for lists."""
+    hidden: bool
+    """Whether the dataset keeps it beside its main numbers."""
+
+
+class Values(Mapping[str, list[Any]]):
+    """Columns as Python values, made when asked for: column → one value per feature.
+
+    None where its table has no row; lists as lists of tuples.
+    """
+
+    def __init__(self, raw: Mapping[str, RawColumn]) -> None:
+        self._raw = raw
+        self._made: dict[str, list[Any]] = {}
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if name not in self._made:
+            self._made[name] = self._raw[name].values()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+@dataclass(frozen=True)
 class Block:
     """Consecutive features of one SAE, read together."""
 
@@ -44,89 +90,140 @@ class Block:
     """First feature."""
     stop: int
     """One past the last."""
-    values: dict[str, list[Any]]
-    """Column → one value per feature, None where its table has no row; lists as lists of tuples."""
+    raw: Mapping[str, RawColumn]
+    """Every column, by name."""
+    values: Values
+    """The same as Python values."""
     windows: Windows
     """Their examples (and perhaps those of features read together with them)."""
+    example_hashes: list[str]
+    """Part of each feature's content hash for its examples, all of them."""
+    effects: pa.Table | None
+    """Rows of the table effects of the same features as `windows`; None where the dataset has none."""
 
     @property
     def size(self) -> int:
         """Number of features."""
         return self.stop - self.start
 
+    def part(self, first: int, last: int) -> Block:
+        """The features first <= i < last, counted from `start`."""
+        raw = {name: column.part(first, last) for name, column in self.raw.items()}
+        return dataclasses.replace(
+            self,
+            start=self.start + first,
+            stop=self.start + last,
+            raw=raw,
+            values=Values(raw),
+            example_hashes=self.example_hashes[first:last],
+        )
+
 
 class SaeData:
     """All tables of one SAE, read block by block."""
 
-    def __init__(self, store: AtlasStore, entry: SaeEntry, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, store: AtlasStore, entry: SaeEntry, vocabulary: Vocabulary, choice: Choice | None = None
+    ) -> None:
+        """`choice` limits the examples that are read."""
         self.entry = entry
         self.slug = entry.slug
         self.n_features = entry.n_features
         self._store = store
         self._vocabulary = vocabulary
+        self._choice = choice or Choice()
         prefix = f"{entry.slug}/"
         names = [key.removeprefix(prefix) for key in store.manifest.tables if key.startswith(prefix)]
         order = ["features", "logits", "weights", "neighbours", "coords"]
         names.sort(key=lambda name: (order.index(name) if name in order else len(order), name))
-        self._columns: dict[str, list[ColumnInfo]] = {}
+        self._columns: dict[str, list[Drawn]] = {}
         for name in names:
             if name not in _OWN_PAGES:
                 self._columns[name] = self._drawable(name)
-        self.columns: dict[str, ColumnInfo] = {}
-        """Every column that a panel may draw, by name; of equal names the first table's."""
-        for info in itertools.chain.from_iterable(self._columns.values()):
-            self.columns.setdefault(info.name, info)
+        self.drawn: dict[str, Drawn] = {}
+        """Every column that the feature page shows, by name; of equal names the first table's."""
+        for drawn in itertools.chain.from_iterable(self._columns.values()):
+            self.drawn.setdefault(drawn.info.name, drawn)
+        self.columns: dict[str, ColumnInfo] = {name: drawn.info for name, drawn in self.drawn.items()}
+        """What they mean."""
+
+    def limit(self, choice: Choice) -> None:
+        """From now on read only the examples that `choice` lets through."""
+        self._choice = choice
 
     def table_of(self, column: str) -> str:
         """Name of the table that holds `column` (a key of `columns`)."""
         return next(
-            table for table, infos in self._columns.items() if any(info.name == column for info in infos)
+            table
+            for table, found in self._columns.items()
+            if any(drawn.info.name == column for drawn in found)
         )
 
     def blocks(self, size: int, per_read: int) -> Iterator[Block]:
         """All features, `size` at a time; tables are read `per_read` blocks at a time."""
         for start in range(0, self.n_features, size * per_read):
             whole = self.block(start, min(start + size * per_read, self.n_features))
-            for first in range(0, whole.stop - start, size):
-                last = min(first + size, whole.stop - start)
-                values = {name: column[first:last] for name, column in whole.values.items()}
-                yield Block(start + first, start + last, values, whole.windows)
+            for first in range(0, whole.size, size):
+                yield whole.part(first, min(first + size, whole.size))
 
     def block(self, start: int, stop: int) -> Block:
         """The features start <= feature_idx < stop."""
-        values: dict[str, list[Any]] = {}
-        for table, infos in self._columns.items():
+        raw: dict[str, RawColumn] = {}
+        for table, found in self._columns.items():
             rows = self._store.read_features(table, self.slug, start, stop)
             places = rows["feature_idx"].to_numpy() - start
-            for info in infos:
-                if info.name not in values:
-                    values[info.name] = _scatter(_values(rows[info.name], info), places, stop - start)
-        return Block(start, stop, values, self._windows(start, stop))
-
-    def _drawable(self, table: str) -> list[ColumnInfo]:
-        schema = self._store.schema(table, self.slug)
-        found: list[ColumnInfo] = []
-        for field in schema if "feature_idx" in schema.names else ():
-            info = column_info(field)
-            expected = _LIST_TYPES.get(info.kind)
-            if expected is not None and not _fits(field.type, expected, info.kind):
-                raise InputError(
-                    f"column {field.name!r} says it is a {info.kind} but is a {field.type}",
-                    where=f"table {self.slug}/{table}",
-                    fix="write it with the types of atlas.schema",
-                )
-            counted = info.name.removesuffix(SHARE_SUFFIX)
-            explains = counted != info.name and counted in schema.names
-            if explains or info.kind not in {"id", "hidden", "examples"}:
-                found.append(info)
-        return found
-
-    def _windows(self, start: int, stop: int) -> Windows:
+            for drawn in found:
+                name = drawn.info.name
+                if name not in raw:
+                    raw[name] = raw_column(rows[name], places, stop - start)
+        effects = None
+        if self._store.has("effects", self.slug):
+            effects = self._store.read_features("effects", self.slug, start, stop)
+        examples = EXAMPLES.empty_table()
         if self._store.has("examples", self.slug):
-            rows = self._store.read_features("examples", self.slug, start, stop)
-        else:
-            rows = EXAMPLES.empty_table()
-        return Windows(rows, self._vocabulary, start, stop)
+            examples = self._store.read_features("examples", self.slug, start, stop)
+        windows = Windows(examples, self._vocabulary, start, stop, self._choice)
+        hashes = example_hashes(examples, start, stop)
+        return Block(start, stop, raw, Values(raw), windows, hashes, effects)
+
+    def _drawable(self, table: str) -> list[Drawn]:
+        schema = self._store.schema(table, self.slug)
+        return [
+            drawn
+            for field in (schema if "feature_idx" in schema.names else ())
+            if (drawn := _drawn(field, f"{self.slug}/{table}")) is not None
+        ]
+
+
+def _drawn(field: pa.Field, table: str) -> Drawn | None:
+    """The column `field` as the feature page shows it; None for one that it does not.
+
+    `InputError` naming `table` for a list that is not of the form its kind says.
+    """
+    info = column_info(field)
+    expected = _LIST_TYPES.get(info.kind)
+    if expected is not None and not _fits(field.type, expected, info.kind):
+        raise InputError(
+            f"column {field.name!r} says it is a {info.kind} but is a {field.type}",
+            where=f"table {table}",
+            fix="write it with the types of atlas.schema",
+        )
+    if info.kind in {"id", "examples"}:
+        return None
+    if info.kind != "hidden":
+        return Drawn(info, _field_names(field.type), hidden=False)
+    if field.type.equals(TOKEN_LIST) or field.type.equals(NEURON_LIST):
+        kind = "token_list" if field.type.equals(TOKEN_LIST) else NEURONS
+        return Drawn(dataclasses.replace(info, kind=kind), _field_names(field.type), hidden=True)
+    # Without a word of what it is, a number of a foreign table would say nothing to a reader.
+    number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+    return Drawn(info, (), hidden=True) if number and info.doc else None
+
+
+def _field_names(dtype: pa.DataType) -> tuple[str, ...]:
+    if not pa.types.is_list(dtype) or not pa.types.is_struct(dtype.value_type):
+        return ()
+    return tuple(field.name for field in dtype.value_type)
 
 
 def _fits(actual: pa.DataType, expected: pa.DataType, kind: str) -> bool:
@@ -135,29 +232,3 @@ def _fits(actual: pa.DataType, expected: pa.DataType, kind: str) -> bool:
         return actual.equals(expected)
     wanted = list(expected.value_type)
     return [field.remove_metadata() for field in actual.value_type][: len(wanted)] == wanted
-
-
-def _values(column: pa.ChunkedArray, info: ColumnInfo) -> list[Any]:
-    """A column as Python values; lists of records as lists of tuples, NaN as None."""
-    if info.kind in _LIST_TYPES:
-        offsets, structs = flatten(column)
-        fields = [
-            structs.field(number).to_numpy(zero_copy_only=False).tolist()
-            for number in range(structs.type.num_fields)
-        ]
-        records = list(zip(*fields, strict=True))
-        return [records[first:last] for first, last in itertools.pairwise(offsets.tolist())]
-    values = column.to_pylist()
-    if pa.types.is_floating(column.type):
-        return [None if value is None or value != value else value for value in values]  # noqa: PLR0124 - NaN
-    return values
-
-
-def _scatter(values: list[Any], places: NDArray[np.int64], size: int) -> list[Any]:
-    """One value per feature of the block; None where the table has no row."""
-    if len(values) == size:
-        return values
-    found: list[Any] = [None] * size
-    for place, value in zip(places.tolist(), values, strict=True):
-        found[place] = value
-    return found

@@ -6,25 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atlas.render.contexts import FeaturePage
-from atlas.render.dataset import (
-    FIRING_COLUMN,
-    MAX_COLUMN,
-    TOKENS_COLUMN,
-    Block,
-    SaeData,
-)
+from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, Block, SaeData
 from atlas.render.frames import Frames, feature_href, feature_path
 from atlas.render.numbers import decimal, exact, integer, one_in, percent, ratio
-from atlas.render.panels import FeatureView
-from atlas.render.strips import Shown, shown, strip
+from atlas.render.panels import scalar_row
+from atlas.render.strips import Shown, brief, shown, strip
 from atlas.render.views import (
     BadgeView,
+    BriefExample,
     ExampleView,
     ExplanationView,
     FiringView,
     Head,
     Link,
-    NumberView,
+    NeighbourView,
 )
 from atlas.schema import DENSE
 
@@ -34,10 +29,29 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from atlas.render.cards import CardPlans
-    from atlas.render.windows import Vocabulary, Window
+    from atlas.render.windows import Vocabulary, Window, Windows
 
+NEIGHBOURS_COLUMN = "neighbours"
+DUPLICATE = 0.95
+"""Cosine of two decoder directions from which features are called duplicates of one another."""
+
+MAIN_NUMBERS = (
+    MAX_COLUMN,
+    "mean_activation",
+    "top_token_share",
+    "token_entropy",
+    "encoder_decoder_cosine",
+)
+"""Scalar columns that a page shows without JavaScript, those that exist."""
+
+_BADGE_COLUMNS = (FIRING_COLUMN, "activation_density", "density_lower", "density_upper", "single_token")
+_RAISED, _LOWERED = "positive_logits", "negative_logits"
 _RARE = 0.5
 _TITLE_TOKENS = 3
+_WORDS = 5
+_NEIGHBOURS = 5
+_BEFORE, _AFTER = 7, 5
+_SHORT_TITLE = 40
 
 
 @dataclass(frozen=True)
@@ -67,10 +81,17 @@ class Explanations:
                 scores[feature] = score
         return cls(columns["text"], columns["method"], scores, columns["score_name"])
 
-    def title(self, feature_idx: int) -> Shown:
-        """The explanation, or `feature 12` where there is none (or no such feature)."""
+    def facts(self, start: int, stop: int) -> list[tuple[str, str, str, str]]:
+        """(text, method, score in full, what it measures) of the features start <= feature_idx < stop."""
+        part = slice(start, stop)
+        scores = ["" if score is None else exact(score) for score in self.scores[part]]
+        return list(zip(self.texts[part], self.methods[part], scores, self.score_names[part], strict=True))
+
+    def title(self, feature_idx: int, most: int = 0) -> Shown:
+        """The explanation, or `feature 12` where there is none; with `most`, cut to so many letters."""
         known = 0 <= feature_idx < len(self.texts)
-        return shown((self.texts[feature_idx] if known else "") or f"feature {feature_idx}")
+        text = (self.texts[feature_idx] if known else "") or f"feature {feature_idx}"
+        return shown(f"{text[: most - 1]}…" if 0 < most < len(text) else text)
 
 
 class FeaturePages:
@@ -85,7 +106,6 @@ class FeaturePages:
         vocabulary: Vocabulary,
         documents: Sequence[str],
         explanations: Explanations,
-        cluster_labels: Sequence[str],
         static_examples: int,
         features_per_shard: int,
     ) -> None:
@@ -94,37 +114,62 @@ class FeaturePages:
         self._vocabulary = vocabulary
         self._documents = [shown(name) for name in documents]
         self._explanations = explanations
-        self._cluster_labels = cluster_labels
         self._plans = plans
         self._static_examples = static_examples
         self._features_per_shard = features_per_shard
         self._n_tokens = int(frames.manifest.stream.get("n_tokens", 0) or 0)
+        self._numbers = [data.columns[name] for name in MAIN_NUMBERS if name in data.columns]
+        used = {*_BADGE_COLUMNS, *MAIN_NUMBERS} | plans.kept_columns
+        self._used = sorted(used & data.columns.keys())
+        words = ((name, _WORDS) for name in (TOKENS_COLUMN, _RAISED, _LOWERED))
+        wanted = (*words, (NEIGHBOURS_COLUMN, _NEIGHBOURS))
+        self._lists = [(name, most) for name, most in wanted if name in data.columns]
 
     def page(self, block: Block, feature_idx: int) -> FeaturePage:
         """The page of a feature of `block`."""
         at = feature_idx - block.start
-        values = {name: column[at] for name, column in block.values.items()}
-        largest = float(values.get(MAX_COLUMN) or 0.0)
-        top = block.windows.top(feature_idx, self._static_examples)
+        values = {name: block.values[name][at] for name in self._used}
+        lists = {name: block.raw[name].first(at, most) for name, most in self._lists}
+        top = block.windows.tops(feature_idx, self._static_examples)
         firing = firing_view(values, self._n_tokens)
         slug, last = self._data.slug, self._data.n_features - 1
         thousand = feature_idx // 1000 * 1000
         return FeaturePage(
-            head=self._head(feature_idx, values, firing),
+            head=self._head(feature_idx, lists.get(TOKENS_COLUMN, ()), firing),
             feature_idx=feature_idx,
             sae=self._frames.saes[slug],
             thousand=f"{thousand}\N{EN DASH}{min(thousand + 999, last)}",
             heading=self._heading(feature_idx, values),
             explanation=self._explanation(feature_idx),
             firing=firing,
-            badges=badges(values),
-            max_activation=NumberView(decimal(largest), exact(largest)),
-            examples=tuple(self.example(window, largest) for window in top),
+            badges=badges(values | lists, feature_idx),
+            examples=tuple(_brief(block.windows, number) for number in top),
             nothing=() if top else nothing_to_show(values, self._n_tokens),
-            cards=self._plans.cards(values, self._view(feature_idx, largest, top)),
+            tokens=self._words(lists.get(TOKENS_COLUMN, ())),
+            raised=self._words(lists.get(_RAISED, ())),
+            lowered=self._words(lists.get(_LOWERED, ())),
+            neighbours=self._neighbours(feature_idx, lists.get(NEIGHBOURS_COLUMN, ())),
+            numbers=tuple(scalar_row(info, values[info.name]) for info in self._numbers),
+            cards=self._plans.cards(values),
             previous=_link(feature_idx, feature_idx - 1) if feature_idx else None,
             following=_link(feature_idx, feature_idx + 1) if feature_idx < last else None,
             shard=f"data/{slug}/features/{feature_idx // self._features_per_shard}.js",
+        )
+
+    def _words(self, entries: Sequence[tuple[int, int, float]]) -> tuple[Shown, ...]:
+        """The first tokens of a list."""
+        return tuple(shown(self._vocabulary.text(entry[0]), spaces=True) for entry in entries)
+
+    def _neighbours(
+        self, feature_idx: int, entries: Sequence[tuple[int, float]]
+    ) -> tuple[NeighbourView, ...]:
+        return tuple(
+            NeighbourView(
+                feature_href(feature_idx, other),
+                self._explanations.title(other, _SHORT_TITLE),
+                decimal(value, 2),
+            )
+            for other, value, *_ in entries
         )
 
     def example(self, window: Window, largest: float) -> ExampleView:
@@ -137,15 +182,12 @@ class FeaturePages:
             strip=strip(window.pieces, window.heat, window.peak, largest),
         )
 
-    def cluster(self, number: int) -> Shown:
-        """Label of a cluster of the map."""
-        known = 0 <= number < len(self._cluster_labels)
-        return shown((self._cluster_labels[number] if known else "") or f"group {number}")
-
-    def _head(self, feature_idx: int, values: Mapping[str, Any], firing: FiringView) -> Head:
+    def _head(
+        self, feature_idx: int, top_tokens: Sequence[tuple[int, int, float]], firing: FiringView
+    ) -> Head:
         slug, frames = self._data.slug, self._frames
         text = self._explanations.texts[feature_idx] or f"Feature {feature_idx}"
-        tokens = [self._vocabulary.text(entry[0]).strip() for entry in values.get(TOKENS_COLUMN) or ()]
+        tokens = [self._vocabulary.text(entry[0]).strip() for entry in top_tokens]
         named = ", ".join(f"“{token}”" for token in [token for token in tokens if token][:_TITLE_TOKENS])
         most = f", most often on {named}" if named else ""
         return frames.head(
@@ -155,6 +197,7 @@ class FeaturePages:
             f"Feature {feature_idx} of {self._data.entry.title}: {firing.phrase}{most}.",
             sae_slug=slug,
             feature_idx=feature_idx,
+            headline=text,
         )
 
     def _heading(self, feature_idx: int, values: Mapping[str, Any]) -> Shown:
@@ -175,16 +218,10 @@ class FeaturePages:
             score_name=shown(self._explanations.score_names[feature_idx] or "score"),
         )
 
-    def _view(self, feature_idx: int, largest: float, top: Sequence[Window]) -> FeatureView:
-        return FeatureView(
-            feature_idx=feature_idx,
-            max_activation=largest,
-            shown_from=min((window.activation for window in top), default=float("inf")),
-            token=self._vocabulary.text,
-            title=self._explanations.title,
-            href=lambda other: feature_href(feature_idx, other),
-            cluster=self.cluster,
-        )
+
+def _brief(windows: Windows, number: int) -> BriefExample:
+    activation = float(windows.activation[number])
+    return BriefExample(decimal(activation), brief(*windows.brief(number, _BEFORE, _AFTER)))
 
 
 def _link(here: int, there: int) -> Link:
@@ -219,7 +256,7 @@ def _interval(low: float, high: float) -> str:
     return f"1 in {ratio(high)}\N{EN DASH}{ratio(low)}"
 
 
-def badges(values: Mapping[str, Any]) -> tuple[BadgeView, ...]:
+def badges(values: Mapping[str, Any], feature_idx: int) -> tuple[BadgeView, ...]:
     """Remarks on a feature that change how its page is to be read."""
     found: list[BadgeView] = []
     if is_dead(values):
@@ -227,6 +264,12 @@ def badges(values: Mapping[str, Any]) -> tuple[BadgeView, ...]:
     density = values.get("activation_density")
     if density is not None and density > DENSE:
         found.append(BadgeView("dense", "It fires on more than 10 % of the counted tokens."))
+    if values.get("single_token") == 1:
+        found.append(BadgeView("single-token", "At least 90 % of its firings are on one token."))
+    for other, cosine, *_ in (values.get(NEIGHBOURS_COLUMN) or ())[:1]:
+        if cosine is not None and cosine >= DUPLICATE:
+            doc = f"Their decoder directions have cosine {exact(cosine)}."
+            found.append(BadgeView(f"duplicate of {other}", doc, feature_href(feature_idx, other)))
     return tuple(found)
 
 

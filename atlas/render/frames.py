@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 STYLESHEET = "atlas.css"
 ICON = "icon.svg"
+WORKER_SCRIPT = "sw.js"
 
 _TITLE_LENGTH = 160
+_VERSION_DIGITS = 6
 _THOUSAND = 1000
 
 
@@ -32,9 +34,14 @@ def feature_href(from_idx: int, to_idx: int) -> str:
     return f"{to_idx}.html" if here == there else f"../{there}/{to_idx}.html"
 
 
+def asset_path(name: str) -> str:
+    """Path of an asset from the site's root; a service worker lies there, the folder it rules over."""
+    return name if name == WORKER_SCRIPT else f"assets/{name}"
+
+
 def asset_url(name: str, data: bytes) -> str:
     """Address of an asset from the site's root; the query changes with the content."""
-    return f"assets/{name}?v={hashlib.sha256(data).hexdigest()[:8]}"
+    return f"{asset_path(name)}?v={hashlib.sha256(data).hexdigest()[:_VERSION_DIGITS]}"
 
 
 def model_phrase(manifest: Manifest) -> str:
@@ -59,6 +66,8 @@ class Frames:
     def __init__(self, manifest: Manifest, urls: dict[str, str], *, has_map: bool) -> None:
         self.manifest = manifest
         self.name = brief(manifest.title) or "Feature Atlas"
+        self.previews: dict[tuple[str, int | None], str] = {}
+        """(SAE slug, feature) → path of its preview picture, for features that have one."""
         self._urls = urls
         self._has_map = has_map
         self.saes: dict[str, SaeLink] = {
@@ -91,19 +100,28 @@ class Frames:
         sae_slug: str = "",
         feature_idx: int | None = None,
         root: str | None = None,
+        image: str = "",
+        headline: str = "",
     ) -> Head:
-        """The head of the page at `path`. `title` and `description` are plain text, made visible here."""
+        """The head of the page at `path`. `title` and `description` are plain text, made visible here.
+
+        `headline` is for link previews, by default the title. `image` is the path of its preview picture;
+        without it a feature has one if it is in `previews`.
+        """
+        image = image or self.previews.get((sae_slug, feature_idx), "")
         scripts = (self._urls.get(name, "") for name in (SITE_SCRIPT, f"{kind}.js"))
         return Head(
             kind=kind,
             path=path,
             root="../" * path.count("/") if root is None else root,
-            title=brief(title) + (f" · {self.name}" if kind != "home" else ""),
-            headline=brief(title),
+            # Features are most of the pages: what their address says is said once.
+            title=brief(title) + (f" · {self.name}" if kind not in {"home", "feature"} else ""),
+            headline=brief(headline or title),
             description=brief(description) or self.name,
             canonical=self._canonical(path),
             scripts=tuple(url for url in scripts if url),
             menu=self._menu(kind, sae_slug),
+            image=self._canonical(image) if image else "",
             sae_slug=sae_slug,
             feature_idx=feature_idx,
         )
@@ -118,5 +136,9 @@ class Frames:
         links = [("browse", browse, "Browse")]
         if self._has_map:
             links.append(("map", "map.html", "Map"))
-        links += [("search", "search.html", "Search"), ("about", "about.html", "About")]
+        links += [
+            ("search", "search.html", "Search"),
+            ("starred", "starred.html", "Lists"),
+            ("about", "about.html", "About"),
+        ]
         return tuple(Link(href, label, current=name == kind) for name, href, label in links)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from atlas.errors import InputError
 from atlas.store.files import disk_errors, fsync_folder, make_folder
-from atlas.store.seal import OPENING, SEAL_NAME, Seal, seal_text
+from atlas.store.seal import OPENING, SEAL_NAME, Seal, read_seal, seal_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,6 +33,9 @@ class Output:
     without an exception writes down every file's hash, makes everything durable and switches the new
     site into place by one rename: until then the previous site is whole and untouched. Leaving with one
     discards the staging folder. A staging folder that a killed run left behind is removed on entering.
+
+    A file that the previous site has with the same bytes is not written again: both sites share it (a hard
+    link) until the previous one goes, so it keeps its time of change.
     """
 
     def __init__(self, folder: Path | str, made_from: str = "") -> None:
@@ -42,6 +45,9 @@ class Output:
         self.sizes: dict[str, int] = {}
         """Path of each file written → its size in bytes."""
         self._made_from = made_from
+        self.written = 0
+        """Files written so far that the previous site did not have with the same bytes."""
+        self._previous: dict[str, str] = {}
         self._digests: dict[str, str] = {}
         self._folders: set[str] = set()
 
@@ -50,6 +56,8 @@ class Output:
         self.discard()
         refuse_foreign(self.staging)
         make_folder(self.staging)
+        seal = read_seal(self.folder)
+        self._previous = seal.digests if seal else {}
         self._put(MARKER, OPENING.encode())
         return self
 
@@ -74,8 +82,30 @@ class Output:
         """
         if not _PATH.fullmatch(path) or path in self.sizes:
             raise ValueError(f"{path!r} is no path of a site, or was written twice")
-        self._put(path, data)
-        self._digests[path] = hashlib.sha256(data).hexdigest()
+        digest = hashlib.sha256(data).hexdigest()
+        if self._previous.get(path) != digest or not self._share(path, data):
+            self._put(path, data)
+            self.written += 1
+        self._digests[path] = digest
+
+    def _share(self, path: str, data: bytes) -> bool:
+        """Take the file from the previous site; False where it is not as it was written."""
+        old = self.folder / path
+        try:
+            if old.read_bytes() != data or old.is_symlink():
+                return False
+            self._make_parent(path)
+            os.link(old, f"{self.staging}/{path}")
+        except OSError:
+            return False
+        self.sizes[path] = len(data)
+        return True
+
+    def _make_parent(self, path: str) -> None:
+        parent = path.rpartition("/")[0]
+        if parent not in self._folders:
+            (self.staging / parent).mkdir(parents=True, exist_ok=True)
+            self._folders.add(parent)
 
     def seal(self) -> None:
         """Write down the hash of every file so far; done once more before the site is switched into place."""
@@ -83,12 +113,9 @@ class Output:
 
     def _put(self, path: str, data: bytes) -> None:
         """Write a file into the staging folder, the marker anew."""
-        parent = path.rpartition("/")[0]
         target = f"{self.staging}/{path}"
         with disk_errors(self.folder / path, len(data)):
-            if parent not in self._folders:
-                (self.staging / parent).mkdir(parents=True, exist_ok=True)
-                self._folders.add(parent)
+            self._make_parent(path)
             once = os.O_TRUNC if path == MARKER else os.O_EXCL
             handle = os.open(target, os.O_WRONLY | os.O_CREAT | once | getattr(os, "O_BINARY", 0), 0o666)
             try:

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from atlas.render.contexts import HomePage, MapPage, MissingPage, SearchPage
-from atlas.render.frames import Frames, feature_path, model_phrase
+from atlas.render.frames import Frames, model_phrase
+from atlas.render.maps import map_section
 from atlas.render.numbers import integer
 from atlas.render.strips import shown
 from atlas.render.views import (
-    ClusterView,
-    FeatureLink,
     Link,
-    MapPath,
-    MapSection,
-    SaeLink,
     SaeSection,
 )
 from atlas.schema import DENSE
@@ -27,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atlas.render.features import Explanations
-    from atlas.render.payloads import MapShard
+    from atlas.render.maps import Places
+    from atlas.render.payloads import SearchPayload
 
 FINDS = 6
 """Features shown per SAE on the home page."""
@@ -41,12 +38,6 @@ _WAYS = {
 """Label in the menu → words on the front page."""
 
 _WORD = re.compile(r"[^\W\d_]{4}")
-_COLOURS = 10
-_MAP_WIDTH = 1000
-_MAP_MARGIN = 14
-_MOST_DOTS = 4000
-_CLUSTER_FEATURES = 5
-_GRID = 65535
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,7 @@ class SaeSummary:
     """Share of tokens on which each feature fires."""
     top_tokens: Sequence[str]
     """The token each feature fires on most; empty where it never fired."""
-    places: MapShard | None
+    places: Places | None
     """Its map; None without one."""
     cluster_labels: Sequence[str]
     """Label of cluster c at index c."""
@@ -105,11 +96,13 @@ def choose_finds(summary: SaeSummary) -> list[int]:
 
 def _clusters(summary: SaeSummary) -> dict[int, int]:
     places = summary.places
-    return dict(zip(places["feature_idx"], places["cluster"], strict=True)) if places else {}
+    if places is None:
+        return {}
+    return dict(zip(places.feature_idx.tolist(), places.cluster.tolist(), strict=True))
 
 
-def home_page(frames: Frames, sections: Sequence[SaeSection]) -> HomePage:
-    """The front page."""
+def home_page(frames: Frames, sections: Sequence[SaeSection], curated: tuple[Link, ...] = ()) -> HomePage:
+    """The front page; `curated` are links to the curated lists."""
     manifest = frames.manifest
     model = model_phrase(manifest)
     n_features = sum(entry.n_features for entry in manifest.saes)
@@ -137,73 +130,42 @@ def home_page(frames: Frames, sections: Sequence[SaeSection]) -> HomePage:
         corpus=shown(str(manifest.corpus.get("description") or "")),
         ways=tuple(Link(link.href, _WAYS[link.label]) for link in head.menu if link.label in _WAYS),
         sections=tuple(sections),
+        curated=curated,
     )
 
 
 def map_page(frames: Frames, summaries: Sequence[SaeSummary]) -> MapPage:
     """The map of every SAE that has one, as a picture and as lists of groups."""
-    sections = [_map_section(frames.saes[summary.slug], summary) for summary in summaries if summary.places]
+    mapped = [(summary, summary.places) for summary in summaries if summary.places]
+    sections = [
+        map_section(
+            frames.saes[summary.slug], places, summary.explanations, summary.cluster_labels, len(mapped)
+        )
+        for summary, places in mapped
+    ]
     head = frames.head("map", "map.html", "Map", f"Every feature of {frames.name} as a dot on a map.")
     return MapPage(head=head, sections=tuple(sections))
 
 
-def _map_section(sae: SaeLink, summary: SaeSummary) -> MapSection:
-    places = summary.places
-    if places is None:
-        raise ValueError("an SAE without a map has no section")
-    count = len(places["feature_idx"])
-    step = max(1, math.ceil(count / _MOST_DOTS))
-    scale = (_MAP_WIDTH - 2 * _MAP_MARGIN) / _GRID
-    tallest = max(places["y"], default=0)
-    strokes: dict[str, list[str]] = {}
-    for at in range(0, count, step):
-        x = _MAP_MARGIN + round(places["x"][at] * scale)
-        y = _MAP_MARGIN + round((tallest - places["y"][at]) * scale)
-        strokes.setdefault(_colour(places["cluster"][at]), []).append(f"M{x} {y}h0")
-    paths = [MapPath(css, "".join(drawn)) for css, drawn in sorted(strokes.items(), reverse=True)]
-    dots = "" if step == 1 else f", one dot for every {step}"
-    return MapSection(
-        sae=sae,
-        width=_MAP_WIDTH,
-        height=2 * _MAP_MARGIN + max(1, round(tallest * scale)),
-        paths=tuple(paths),
-        note=f"{integer(count)} features{dots}, coloured by group.",
-        clusters=tuple(_cluster_views(summary)),
-    )
-
-
-def _colour(cluster: int) -> str:
-    return "knone" if cluster < 0 else f"k{cluster % _COLOURS}"
-
-
-def _cluster_views(summary: SaeSummary) -> list[ClusterView]:
-    members: dict[int, list[int]] = {}
-    for feature, cluster in _clusters(summary).items():
-        if cluster >= 0:
-            members.setdefault(cluster, []).append(feature)
-    explained = summary.explanations
-    views: list[ClusterView] = []
-    for cluster, features in sorted(members.items(), key=lambda item: (-len(item[1]), item[0])):
-        best = sorted(
-            features, key=lambda index: (not explained.texts[index], -(explained.scores[index] or 0.0), index)
-        )
-        known = cluster < len(summary.cluster_labels)
-        label = (summary.cluster_labels[cluster] if known else "") or f"group {cluster}"
-        links = [
-            FeatureLink(feature_path(summary.slug, index), explained.title(index))
-            for index in best[:_CLUSTER_FEATURES]
-        ]
-        views.append(ClusterView(_colour(cluster), shown(label), integer(len(features)), tuple(links)))
-    return views
-
-
-def search_page(frames: Frames, counts: dict[str, int]) -> SearchPage:
-    """The search page; `counts` are the terms of each field."""
-    words, tokens = integer(counts.get("word", 0)), integer(counts.get("token", 0))
+def search_page(frames: Frames, directory: SearchPayload | None) -> SearchPage:
+    """The search page; `directory` is the shard `search/directory`, None where there is no index."""
+    sums = {} if directory is None else dict(zip(directory["fields"], directory["sums"], strict=True))
+    counts = {name: integer(sums.get(name, (0, 0))[0]) for name in ("word", "token", "phrase")}
     head = frames.head(
-        "search", "search.html", "Search", f"Search {words} words of explanations and {tokens} tokens."
+        "search",
+        "search.html",
+        "Search",
+        f"Search {counts['word']} words of explanations, {counts['token']} tokens"
+        f" and {counts['phrase']} phrases.",
     )
-    return SearchPage(head=head, n_words=words, n_tokens=tokens)
+    has_meaning = directory is not None and directory["vector_shards"] > 0
+    return SearchPage(
+        head=head,
+        n_words=counts["word"],
+        n_tokens=counts["token"],
+        n_phrases=counts["phrase"],
+        has_meaning=has_meaning,
+    )
 
 
 def missing_page(frames: Frames) -> MissingPage:

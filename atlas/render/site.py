@@ -7,22 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atlas.configfile.sizes import parse_size
 from atlas.errors import InputError
 from atlas.render.builder import Builder, SaeFiles
+from atlas.render.choice import LEAST, Choice, budget_bytes, choices, configured
+from atlas.render.columns import ROWS_PER_TITLE_SHARD, table_files
+from atlas.render.listpages import PREVIEW_BYTES
 from atlas.render.lists import PER_LIST
+from atlas.render.maps import map_files
 from atlas.render.numbers import integer
 from atlas.render.output import MARKER, Output
-from atlas.render.shards import ROWS_PER_TABLE_SHARD, SEARCH_FIELDS, TERMS_PER_SHARD, TableRows, encode_shard
+from atlas.render.search import count_shards
+from atlas.render.shards import encode_shard
 from atlas.store.seal import OPENING, SEAL_LINE_BYTES
 
 if TYPE_CHECKING:
     from atlas.config import RenderConfig
     from atlas.store import AtlasStore
 
-_SAMPLES = 5
+_SAMPLES = 8
+_MARGIN = 1.02
 _BYTES_PER_POSTING = 9
 _BYTES_PER_LIST_ROW = 330
+_OVERVIEW_BYTES = 16_000
+_BYTES_PER_POINT = 8
 
 Progress = Callable[[int, int], None]
 """Called with (pages done, pages in all)."""
@@ -37,7 +44,9 @@ class SitePlan:
     files: int
     """All files, exactly."""
     bytes: int
-    """All bytes, estimated from a sample of features."""
+    """All bytes with the examples that the configuration asks for, estimated from a sample of features."""
+    least_bytes: int
+    """The same with the fewest and shortest examples that a budget may come to."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +79,14 @@ def render_site(
     """Write the whole site into `out`, which the caller holds open (`with Output(folder) as out`).
 
     `base` is the folder that a theme's relative path is seen from. Equal datasets, options and themes
-    give equal bytes. `InputError` when the theme is wrong, its scripts are not built (unless `scripts`
-    is False: pages without them, for tests), or the site would exceed `config.site_budget`.
+    give equal bytes. Where the site would exceed `config.site_budget` it holds fewer and shorter examples
+    (`SHORTER`), and says so. `InputError` when the theme is wrong, its scripts are not built (unless
+    `scripts` is False: pages without them, for tests), or even the least of these sites would exceed the
+    budget.
     """
     builder = Builder(store, config, base, scripts=scripts)
     plan = _plan(builder)
-    refuse_over_budget(plan, config)
+    _keep_to_budget(builder, plan)
     done = 0
     for path, data in builder.files():
         out.write(path, data)
@@ -98,18 +109,22 @@ def plan_site(
     return _plan(Builder(store, config, base, scripts=scripts))
 
 
-def refuse_over_budget(plan: SitePlan, config: RenderConfig) -> None:
-    """`InputError` with figures when the plan exceeds `config.site_budget`."""
-    if config.site_budget is None:
+def _keep_to_budget(builder: Builder, plan: SitePlan) -> None:
+    """Make `builder` show no more than `config.site_budget` allows; `InputError` where nothing fits."""
+    config = builder.config
+    budget = budget_bytes(config)
+    if not budget or plan.bytes <= budget:
         return
-    budget = parse_size(config.site_budget)
-    if plan.bytes > budget:
-        raise InputError(
-            f"the site would be about {integer(plan.bytes)} bytes ({integer(plan.files)} files),"
-            f" more than site_budget {config.site_budget!r}",
-            where="render.site_budget",
-            fix="lower render.static_examples or render.examples_per_feature, or raise render.site_budget",
-        )
+    rest = plan.bytes - _growing_bytes(builder, configured(config))
+    for choice in choices(config):
+        if rest + _MARGIN * _growing_bytes(builder, choice) <= budget:
+            return
+    raise InputError(
+        f"the site would be about {integer(plan.bytes)} bytes ({integer(plan.files)} files), and with the"
+        f" fewest examples {integer(plan.least_bytes)}, more than site_budget {config.site_budget!r}",
+        where="render.site_budget",
+        fix="lower render.static_examples, leave out an SAE, or raise render.site_budget",
+    )
 
 
 def _is_feature_page(path: str, slugs: set[str]) -> bool:
@@ -118,46 +133,52 @@ def _is_feature_page(path: str, slugs: set[str]) -> bool:
 
 
 def _plan(builder: Builder) -> SitePlan:
-    manifest, config = builder.store.manifest, builder.config
+    config = builder.config
     fixed = {MARKER: len(OPENING), ".nojekyll": 0} | {
         name: len(data) for name, data in builder.assets.items()
     }
-    pages = 4 + builder.has_map
-    files = len(fixed) + pages + 1
-    size = sum(fixed.values()) + pages * 8192
-    for entry in manifest.saes:
-        lists = -(-entry.n_features // PER_LIST)
-        pages += entry.n_features + lists + 1
-        shards = -(-entry.n_features // config.features_per_shard) + -(
-            -entry.n_features // ROWS_PER_TABLE_SHARD
-        )
-        mapped = builder.store.has("coords", entry.slug)
-        files += entry.n_features + lists + 1 + shards + mapped
-        size += round(_bytes_per_feature(SaeFiles(builder, entry)) * entry.n_features)
+    pages = 5 + builder.has_map + len(builder.lists.links)
+    files = len(fixed) + pages + 3 + builder.lists.n_previews
+    size = sum(fixed.values()) + pages * _OVERVIEW_BYTES + builder.lists.n_previews * PREVIEW_BYTES
+    size += len(encode_shard("pieces", builder.common.payload))
+    for sae in builder.saes:
+        count = sae.data.n_features
+        lists = -(-count // PER_LIST)
+        pages += count + lists + 1
+        shards = -(-count // config.features_per_shard) + table_files(count, len(sae.table))
+        files += count + lists + 1 + shards + map_files(sae.places)
+        size += round((_table_bytes(sae) + _BYTES_PER_LIST_ROW + _BYTES_PER_POINT) * count) if count else 0
     if builder.store.has("postings"):
-        terms = builder.store.read("postings", columns=["field", "feature_idx"])
-        fields = terms["field"].to_pylist()
-        files += sum(1 + -(-fields.count(name) // TERMS_PER_SHARD) for name in SEARCH_FIELDS)
-        size += _BYTES_PER_POSTING * int(
-            terms["feature_idx"].combine_chunks().value_lengths().sum().as_py() or 0
-        )
-    return SitePlan(pages, files, size + SEAL_LINE_BYTES * files)
+        shards, postings = count_shards(builder.store)
+        files += shards
+        size += _BYTES_PER_POSTING * postings
+    size += SEAL_LINE_BYTES * files
+    least = size + _growing_bytes(builder, LEAST)
+    return SitePlan(pages, files, size + _growing_bytes(builder, configured(config)), least)
+
+
+def _growing_bytes(builder: Builder, choice: Choice) -> int:
+    """Bytes of all feature pages and shards that show `choice`, from now on; estimated from a few of them."""
+    builder.choose(choice)
+    return sum(round(_bytes_per_feature(sae) * sae.data.n_features) for sae in builder.saes)
 
 
 def _bytes_per_feature(sae: SaeFiles) -> float:
-    """Mean bytes of all that grows with the features, over a few shards spread evenly."""
+    """Mean bytes of a feature's page and its part of a shard, over a few shards spread evenly."""
     per_shard, count = sae.features_per_shard, sae.data.n_features
     starts = sorted(
         {per_shard * (number * (-(-count // per_shard)) // _SAMPLES) for number in range(_SAMPLES)}
     )
     size = features = 0
-    table = TableRows(sae.table.columns, sae.table.vocabulary, sae.table.explanations)
     for start in starts if count else ():
         block = sae.data.block(start, min(start + per_shard, count))
         features += block.size
         size += sum(len(data) for _, data in sae.block_files(block))
-        table.add(block)
-    if not features:
-        return 0.0
-    size += sum(len(encode_shard("table", shard)) for _, shard in table.rest())
-    return size / features + _BYTES_PER_LIST_ROW
+    return size / max(features, 1)
+
+
+def _table_bytes(sae: SaeFiles) -> float:
+    """Mean bytes per feature of the feature table's data files, over its first rows."""
+    count = min(sae.data.n_features, ROWS_PER_TITLE_SHARD)
+    columns = (b"".join(column.parts()) for column in sae.table.columns(0, count))
+    return sum(len(encode_shard("", content)) for content in (sae.table.titles(0, count), *columns)) / count

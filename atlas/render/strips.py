@@ -8,6 +8,7 @@ of `Markup(` below is made of `escape(…)`ed text and of literals.
 
 from __future__ import annotations
 
+import html
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -27,6 +28,12 @@ HEAT_STEPS = 9
 
 _NEWLINE = "<i>↵</i>\n"
 _KEPT = {ord("\n"): None, ord("\t"): None}
+_ASCII = {
+    code: html.escape(display_text(chr(code)), quote=False)
+    for code in range(128)
+    if html.escape(display_text(chr(code)), quote=False) != chr(code)
+}
+"""What `_between(display_text(…))` makes of single characters, for texts of nothing else."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -73,6 +80,25 @@ def strip(pieces: Sequence[str], activations: Mapping[int, float], peak: int, ma
         done = index + 1
     html.append(_block("".join(pieces[done:])))
     return Markup("".join(html))  # noqa: S704 - escaped by _block
+
+
+def brief(pieces: Sequence[str], peak: int) -> Shown:
+    """The window of whole-character `pieces` on one line, that at `peak` in a `<mark>`."""
+    before, own, after = "".join(pieces[:peak]).lstrip(), pieces[peak], "".join(pieces[peak + 1 :]).rstrip()
+    return Markup(f"{_inline(before)}<mark>{_inline(own)}</mark>{_inline(after)}")  # noqa: S704 - escaped by _inline
+
+
+def _inline(text: str) -> str:
+    """`text` for one line; as `shown`, but seen once and so not remembered."""
+    if text.isascii():
+        return text.translate(_ASCII)
+    runs = badges(text)
+    return "".join(_badge(run) if kind == "badge" else _between(display_text(run)) for kind, run in runs)
+
+
+def _between(text: str) -> str:
+    """`text` escaped for a place between elements, where quotes mean nothing and stay short."""
+    return html.escape(text, quote=False)
 
 
 def _block(text: str) -> str:

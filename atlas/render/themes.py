@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -170,6 +170,8 @@ class Templates:
             keep_trailing_newline=False,
         )
         del self._environment.filters["safe"]
+        self._made: dict[tuple[str, ...], str] = {}
+        cast("dict[str, Any]", self._environment.globals)["once"] = self._once
 
     def render(self, name: str, site: SiteFrame, page: Page) -> bytes:
         """The page as UTF-8; a mistake in a template is an `InputError` naming file and line."""
@@ -181,6 +183,12 @@ class Templates:
                 where=_place(error, name),
                 fix="correct the theme",
             ) from error
+
+    def _once(self, *key: str, caller: Callable[[], str]) -> str:
+        """What `{% call once(…) %}` encloses, drawn once for each `key`: for what many pages share."""
+        if key not in self._made:
+            self._made[key] = caller()
+        return self._made[key]
 
     def has_panel(self, name: str) -> bool:
         """Whether a theme of the chain has the panel `name`."""

@@ -73,6 +73,8 @@ def _type(hint: object) -> str:
     if origin is list:
         inner = _type(arguments[0])
         return f"({inner})[]" if typing.get_origin(arguments[0]) in _UNIONS else f"{inner}[]"
+    if origin is tuple:
+        return f"[{', '.join(_type(argument) for argument in arguments)}]"
     if origin in _UNIONS:
         return " | ".join(_type(argument) for argument in arguments)
     if typing.is_typeddict(hint):

@@ -61,7 +61,7 @@ class Head:
     """Title, address, scripts and menu of a page."""
 
     kind: str
-    """home, about, map, search, browse, thousand, feature or missing."""
+    """home, about, map, search, browse, thousand, feature, starred, list or missing."""
     path: str
     """Path of the file, from the site's root."""
     root: str
@@ -78,10 +78,36 @@ class Head:
     """Scripts of this kind of page, from the site's root."""
     menu: tuple[Link, ...]
     """The site's menu, from the site's root."""
+    image: str = ""
+    """Absolute address of a preview picture; empty without one or without `base_url`."""
     sae_slug: str = ""
     """The SAE the page is about; empty for the whole atlas."""
     feature_idx: int | None = None
     """The feature the page is about, if it is about one."""
+
+
+@dataclass(frozen=True)
+class ListedView:
+    """One feature of a curated list."""
+
+    sae: str
+    """Slug of its SAE."""
+    feature_idx: int
+    """Its number."""
+    href: str
+    """Its page."""
+    title: Shown
+    """Its explanation, or what stands for one."""
+    token: Shown | None
+    """The token it fires on most; None for a dead one."""
+    density: str
+    """How often it fires, in words."""
+    note: str
+    """What the list says of it, as it is; may be empty."""
+    paragraphs: tuple[Shown, ...]
+    """The same, made visible."""
+    preview: str
+    """Its preview picture."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +137,26 @@ class ExampleView(NamedTuple):
     """Name of the document."""
     strip: Shown
     """The text with its heat: the inside of a `<pre class="strip">`."""
+
+
+class BriefExample(NamedTuple):
+    """The middle of one window of the corpus, on one line."""
+
+    activation: str
+    """Activation at its own token, four digits."""
+    text: Shown
+    """The text, its own token in a `<mark>`."""
+
+
+class NeighbourView(NamedTuple):
+    """A feature that is like another."""
+
+    href: str
+    """Its page."""
+    title: Shown
+    """Its explanation, or what stands for one."""
+    value: str
+    """How like it is."""
 
 
 @dataclass(frozen=True)
@@ -205,16 +251,8 @@ class BadgeView:
     """One or two words."""
     doc: str
     """What it means, exactly."""
-
-
-@dataclass(frozen=True)
-class NumberView:
-    """A number as read and in full."""
-
-    text: str
-    """Four significant digits."""
-    exact: str
-    """All of it."""
+    href: str = ""
+    """A page it speaks of, seen from the feature's; may be empty."""
 
 
 @dataclass(frozen=True)

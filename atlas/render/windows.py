@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlas.render.choice import Choice
 from atlas.text import group_pieces
 
 if TYPE_CHECKING:
@@ -39,9 +40,16 @@ class Vocabulary:
                 self._texts[token] = "".join(found.text for found in group_pieces([data]))
                 self._whole[token] = False
 
+    @property
+    def size(self) -> int:
+        """One more than the largest known id: the place of the token that stands for unknown ones."""
+        return len(self._texts)
+
     def known(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """`ids` with unknown ones replaced by the one that stands for them."""
         unknown = len(self._texts) - 1
+        if not ids.size or (ids.min() >= 0 and ids.max() < unknown):
+            return ids.astype(np.int32, copy=False)
         return np.where((ids < 0) | (ids >= unknown), unknown, ids).astype(np.int32)
 
     def whole(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -58,13 +66,22 @@ class Vocabulary:
 
     def pieces(self, ids: Sequence[int]) -> tuple[list[str], list[int]]:
         """Whole-character pieces of the window of known `ids`, and for each token its piece's index."""
-        groups = group_pieces([self._bytes[token] for token in ids])
         texts: list[str] = []
         owners: list[int] = []
-        for number, group in enumerate(groups):
-            special = self._bytes[ids[group.start]] is None
-            texts.append(self._texts[ids[group.start]] if special else group.text)
-            owners += [number] * (group.stop - group.start)
+        run: list[bytes | None] = []
+        for token in [*ids, -1]:
+            whole = token < 0 or bool(self._whole[token])
+            if whole and run:
+                # Only between parts of characters can there be a character: whole tokens stand alone.
+                for piece in group_pieces(run):
+                    owners += [len(texts)] * (piece.stop - piece.start)
+                    texts.append(piece.text)
+                run = []
+            if not whole:
+                run.append(self._bytes[token])
+            elif token >= 0:
+                owners.append(len(texts))
+                texts.append(self._texts[token])
         return texts, owners
 
 
@@ -90,129 +107,132 @@ class Window:
         return replace(self, peak=self.peak - first, pieces=self.pieces[first:last], heat=heat)
 
 
-@dataclass(frozen=True)
-class Coded:
-    """Windows as numbers, for a data file; all lists have one entry per window but `pieces`."""
-
-    pieces: list[str]
-    """The texts that the windows are made of."""
-    indices: list[list[int]]
-    """The window as indices into `pieces`."""
-    heat: list[list[int]]
-    """Flat pairs (index into the window, strength 1 … STRENGTHS)."""
-    peaks: list[int]
-    """Index into the window of the example's own piece."""
-
-
 class Windows:
-    """All examples of the features start <= feature_idx < stop.
+    """The examples of the features start <= feature_idx < stop that `choice` lets through.
 
-    The public columns are those of the table examples, one entry per window, in its order.
+    The public arrays have one entry per window, in the order of the table examples.
     """
 
-    def __init__(self, rows: pa.Table, vocabulary: Vocabulary, start: int, stop: int) -> None:
+    def __init__(
+        self, rows: pa.Table, vocabulary: Vocabulary, start: int, stop: int, choice: Choice | None = None
+    ) -> None:
+        limits = choice or Choice()
+        codes, self.groups = _codes(rows["group"])
+        chosen = _chosen(rows, codes, self.groups, limits)
         self._vocabulary = vocabulary
         self._start = start
-        features = rows["feature_idx"].to_numpy()
+        features = rows["feature_idx"].to_numpy()[chosen]
         self._bounds: list[int] = np.searchsorted(features, np.arange(start, stop + 1)).tolist()
-        self.group: list[str] = rows["group"].to_pylist()
-        self.lower = short_floats(rows["interval_lower"])
-        self.upper = short_floats(rows["interval_upper"])
-        self.activation = short_floats(rows["activation"])
-        self.document_idx: list[int] = rows["document_idx"].to_pylist()
-        self.context_idx: list[int] = rows["context_idx"].to_pylist()
-        self.position: list[int] = rows["position"].to_pylist()
-        self.peak: list[int] = rows["peak"].to_pylist()
-        self._offsets, ids = flatten(rows["token_ids"])
+        self.group = codes[chosen]
+        """Index into `groups`, the names of the groups."""
+        self.lower: NDArray[np.float32] = rows["interval_lower"].to_numpy()[chosen]
+        self.upper: NDArray[np.float32] = rows["interval_upper"].to_numpy()[chosen]
+        self.rank: NDArray[np.int64] = rows["rank"].to_numpy()[chosen]
+        self.activation: NDArray[np.float32] = rows["activation"].to_numpy()[chosen]
+        self.document_idx: NDArray[np.int64] = rows["document_idx"].to_numpy()[chosen]
+        self.context_idx: NDArray[np.int64] = rows["context_idx"].to_numpy()[chosen]
+        self.position: NDArray[np.int64] = rows["position"].to_numpy()[chosen]
+        self.copies: NDArray[np.int64] = rows["copies"].to_numpy()[chosen]
+        self._cut(rows, chosen, limits)
+
+    def _cut(self, rows: pa.Table, chosen: NDArray[np.int64] | slice, limits: Choice) -> None:
+        """Cut the chosen windows to their length."""
+        offsets, ids = flatten(rows["token_ids"])
         _, activations = flatten(rows["activations"])
-        self._tokens = vocabulary.known(ids.to_numpy(zero_copy_only=False))
-        self._activations: NDArray[np.float32] = activations.to_numpy(zero_copy_only=False)
-        partial = np.concatenate([[0], np.cumsum(~vocabulary.whole(self._tokens))])
-        self._strange = (np.diff(partial[self._offsets]) > 0).tolist()
+        self.tokens = self._vocabulary.known(ids.to_numpy(zero_copy_only=False))
+        """Tokens of all windows, `starts[n]:ends[n]` those of window n."""
+        self.activations: NDArray[np.float32] = activations.to_numpy(zero_copy_only=False)
+        """The feature's activation on each of `tokens`."""
+        first, last = offsets[:-1][chosen], offsets[1:][chosen]
+        own = first + rows["peak"].to_numpy()[chosen]
+        self.whole = last - first
+        """Length of the window in the dataset."""
+        self.starts = np.maximum(first, own - limits.before)
+        self.ends = np.minimum(last, own + limits.after + 1)
+        self.skipped = self.starts - first
+        """Tokens cut off before the window."""
+        self.peak = own - self.starts
+        """Index of the example's own token in the window."""
+        partial = np.flatnonzero(~self._vocabulary.whole(self.tokens))
+        self.strange = np.searchsorted(partial, self.ends) > np.searchsorted(partial, self.starts)
+        """Windows with tokens that are only parts of characters."""
 
-    def reason(self, number: int) -> tuple[str, float, float]:
-        """Why window `number` was chosen: group and interval bounds."""
-        return self.group[number], self.lower[number], self.upper[number]
+    def range(self, start: int, stop: int) -> tuple[int, int]:
+        """First window of feature `start`, and one past the last of feature `stop` - 1."""
+        return self._bounds[start - self._start], self._bounds[stop - self._start]
 
-    def of(self, feature_idx: int) -> range:
-        """Numbers of the windows of a feature."""
-        at = feature_idx - self._start
-        return range(self._bounds[at], self._bounds[at + 1])
+    def bounds(self, start: int, stop: int) -> list[int]:
+        """[stop - start + 1] numbers of the first window of each feature, and one past the last."""
+        return self._bounds[start - self._start : stop - self._start + 1]
 
     def top(self, feature_idx: int, count: int) -> list[Window]:
         """The strongest examples of a feature, at most `count`."""
-        numbers = [number for number in self.of(feature_idx) if self.group[number] == "top"]
-        return [self.window(number) for number in numbers[:count]]
+        return [self.window(number) for number in self.tops(feature_idx, count)]
+
+    def tops(self, feature_idx: int, count: int) -> list[int]:
+        """Numbers of the strongest examples of a feature, at most `count`."""
+        if "top" not in self.groups:
+            return []
+        first, last = self.range(feature_idx, feature_idx + 1)
+        found = np.flatnonzero(self.group[first:last] == self.groups.index("top"))
+        return [first + number for number in found[:count].tolist()]
+
+    def brief(self, number: int, before: int, after: int) -> tuple[list[str], int]:
+        """At most so many pieces before and after the own piece of window `number`, and the index of that."""
+        peak = int(self.peak[number])
+        if self.strange[number]:
+            pieces, owners = self.pieces(number)
+            peak = owners[peak]
+            start = max(0, peak - before)
+            return pieces[start : peak + after + 1], peak - start
+        start = max(0, peak - before)
+        first = int(self.starts[number])
+        last = min(first + peak + after + 1, int(self.ends[number]))
+        return self._vocabulary.texts(self.tokens[first + start : last].tolist()), peak - start
 
     def window(self, number: int) -> Window:
         """Window `number` as text."""
-        first, last = int(self._offsets[number]), int(self._offsets[number + 1])
-        activations = self._activations[first:last]
+        first, last = int(self.starts[number]), int(self.ends[number])
+        activations = self.activations[first:last]
         places = np.flatnonzero(activations > 0)
         fired = dict(zip(places.tolist(), activations[places].tolist(), strict=True))
-        ids, peak = self._tokens[first:last].tolist(), self.peak[number]
-        if self._strange[number]:
-            pieces, owners = self._vocabulary.pieces(ids)
+        ids, peak = self.tokens[first:last].tolist(), int(self.peak[number])
+        if self.strange[number]:
+            pieces, owners = self.pieces(number)
             heat: dict[int, float] = {}
             for place, value in fired.items():
                 heat[owners[place]] = max(value, heat.get(owners[place], 0.0))
             peak = owners[peak]
         else:
             pieces, heat = self._vocabulary.texts(ids), fired
-        return Window(self.activation[number], self.document_idx[number], peak, pieces, heat)
+        return Window(short(self.activation[number]), int(self.document_idx[number]), peak, pieces, heat)
 
-    def coded(self, numbers: Sequence[int], maxima: Sequence[float]) -> Coded:
-        """The windows `numbers` as numbers; `maxima` holds the largest activation of each one's feature."""
-        rows = np.array(numbers, np.int64)
-        lengths = self._offsets[rows + 1] - self._offsets[rows]
-        ends = np.cumsum(lengths)
-        flat = np.arange(ends[-1] if rows.size else 0) + np.repeat(
-            self._offsets[rows] - ends + lengths, lengths
-        )
-        used, indices = _by_frequency(self._tokens[flat])
-        strengths = _strengths(self._activations[flat], np.repeat(np.array(maxima, np.float64), lengths))
-        hot = np.flatnonzero(strengths)
-        owner = np.searchsorted(ends, hot, side="right")
-        pairs = np.column_stack((hot - (ends - lengths)[owner], strengths[hot])).reshape(-1).tolist()
-        marks = (2 * np.searchsorted(hot, np.concatenate([[0], ends]))).tolist()
-        bounds = [0, *ends.tolist()]
-        whole: list[int] = indices.tolist()
-        coded = Coded(
-            self._vocabulary.texts(used.tolist()),
-            [whole[bounds[at] : bounds[at + 1]] for at in range(len(numbers))],
-            [pairs[marks[at] : marks[at + 1]] for at in range(len(numbers))],
-            [self.peak[number] for number in numbers],
-        )
-        for at, number in enumerate(numbers):
-            if self._strange[number]:
-                self._recode(coded, at, number, maxima[at])
-        return coded
+    def pieces(self, number: int) -> tuple[list[str], list[int]]:
+        """Whole-character pieces of window `number`, and for each of its tokens the piece's index."""
+        return self._vocabulary.pieces(self.tokens_of(number).tolist())
 
-    def _recode(self, coded: Coded, at: int, number: int, largest: float) -> None:
-        """Replace window `at` of `coded`, some of whose tokens are parts of characters."""
-        window = self.window(number)
-        places = {piece: index for index, piece in enumerate(coded.pieces)}
-        for piece in window.pieces:
-            if piece not in places:
-                places[piece] = len(coded.pieces)
-                coded.pieces.append(piece)
-        coded.indices[at] = [places[piece] for piece in window.pieces]
-        values = np.array(list(window.heat.values()), np.float64)
-        strengths = _strengths(values, np.full(values.size, largest)).tolist()
-        coded.heat[at] = [number for pair in zip(window.heat, strengths, strict=True) for number in pair]
-        coded.peaks[at] = window.peak
+    def tokens_of(self, number: int) -> NDArray[np.int32]:
+        """Tokens of window `number`."""
+        return self.tokens[int(self.starts[number]) : int(self.ends[number])]
 
 
-def _by_frequency(tokens: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The distinct `tokens`, most frequent first (short numbers pack better), and each one's index there."""
-    used, indices, counts = np.unique(tokens, return_inverse=True, return_counts=True)
-    order = np.lexsort((used, -counts))
-    ranks = np.empty(used.size, np.int64)
-    ranks[order] = np.arange(used.size)
-    return used[order], ranks[indices]
+def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
+    """A column of few texts as indices into the texts."""
+    whole: Any = column.combine_chunks().dictionary_encode()
+    return whole.indices.to_numpy(zero_copy_only=False), whole.dictionary.to_pylist()
 
 
-def _strengths(activations: NDArray[Any], maxima: NDArray[np.float64]) -> NDArray[np.int64]:
+def _chosen(
+    rows: pa.Table, codes: NDArray[np.int32], groups: Sequence[str], limits: Choice
+) -> NDArray[np.int64] | slice:
+    """The rows that `limits` lets through: of each group (and interval) its first."""
+    top = groups.index("top") if "top" in groups else -1
+    most = np.where(codes == top, limits.top, limits.others)
+    kept = rows["rank"].to_numpy() < most
+    return slice(None) if kept.all() else np.flatnonzero(kept)
+
+
+def strengths(activations: NDArray[Any], maxima: NDArray[Any]) -> NDArray[np.int64]:
     """0 for no activation, else 1 … STRENGTHS, linear: the feature's maximum is STRENGTHS."""
     shares = np.divide(activations, maxima, out=np.ones(len(maxima)), where=maxima > 0)
     return np.where(activations > 0, np.clip(np.rint(STRENGTHS * shares), 1, STRENGTHS), 0).astype(np.int64)
@@ -221,12 +241,6 @@ def _strengths(activations: NDArray[Any], maxima: NDArray[np.float64]) -> NDArra
 def short(value: float) -> float:
     """The float of the fewest digits that gives `value` back as float32."""
     return float(str(np.float32(value)))
-
-
-def short_floats(column: pa.ChunkedArray) -> list[float]:
-    """A float32 column as the floats of the fewest digits that give it back; nulls are NaN."""
-    values = column.to_numpy().astype(np.float32)
-    return [float(text) for text in values.astype(np.str_)]
 
 
 def flatten(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], Any]:

@@ -1,0 +1,134 @@
+"""The bytes of a feature shard: one text and three rows of numbers, each kind where it packs best.
+
+Inflated, a feature shard is, little-endian:
+
+1. the four letters `AF1` and a newline, then four uint32: bytes of the text, bytes of the integers, number of
+   singles, number of doubles;
+2. the text: UTF-8 JSON, an object that `atlas.render.feature_shards` documents;
+3. the integers: unsigned LEB128, one after the other (where a number may be negative or absent, that module
+   says how it was made one of these);
+4. the singles: float32 in four planes, all lowest bytes first, all highest last; NaN is "no number";
+5. the doubles: float64 in eight planes, likewise.
+
+A reader takes integers, singles and doubles in the order in which they were put, each kind for itself.
+`themes/default/src/core/feature-codec.ts` is that reader.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+MAGIC = b"AF1\n"
+"""What the bytes of every feature shard begin with; no JSON does."""
+
+_LEVELS = (4, 1, 2, 1)
+"""Effort per part: more than this costs integers and singles much time for little room."""
+_RAW_DEFLATE = -15
+_GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_LAST_BLOCK = b"\x03\x00"
+
+
+class Packer:
+    """Gathers the numbers of one shard."""
+
+    def __init__(self) -> None:
+        self._integers: list[bytes] = []
+        self._waiting: list[NDArray[np.int64]] = []
+        self._singles: list[NDArray[np.float32]] = []
+        self._doubles: list[NDArray[np.float64]] = []
+
+    def integers(self, values: NDArray[Any]) -> None:
+        """Put non-negative integers below 2**63."""
+        self._waiting.append(values.astype(np.int64, copy=False))
+
+    def many(self, values: NDArray[Any]) -> None:
+        """Put many small integers: packed for themselves, so that larger ones elsewhere cost them nothing."""
+        self._settle()
+        self._integers.append(varints(values))
+
+    def signed(self, values: NDArray[Any]) -> None:
+        """Put integers of both signs: 0, -1, 1, -2 … become 0, 1, 2, 3 …."""
+        self.integers(zigzag(values))
+
+    def singles(self, values: NDArray[Any]) -> None:
+        """Put float32 numbers; what is not finite becomes NaN."""
+        self._singles.append(values.astype(np.float32, copy=False))
+
+    def doubles(self, values: NDArray[Any]) -> None:
+        """Put float64 numbers; what is not finite becomes NaN."""
+        self._doubles.append(values.astype(np.float64, copy=False))
+
+    def parts(self, text: dict[str, Any]) -> list[bytes]:
+        """The parts of the shard with `text` as its JSON; put together they are its bytes."""
+        self._settle()
+        words = json.dumps(text, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        integers = b"".join(self._integers)
+        singles = _joined(self._singles, np.float32)
+        doubles = _joined(self._doubles, np.float64)
+        head = struct.pack("<4I", len(words), len(integers), singles.size, doubles.size)
+        return [MAGIC + head + words, integers, _planes(singles), _planes(doubles)]
+
+    def _settle(self) -> None:
+        if self._waiting:
+            self._integers.append(varints(np.concatenate(self._waiting)))
+            self._waiting = []
+
+
+def zigzag(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Integers of both signs as non-negative ones: 0, -1, 1, -2, 2 … are 0, 1, 2, 3, 4 …."""
+    whole = values.astype(np.int64, copy=False)
+    return (whole << 1) ^ (whole >> 63)
+
+
+def varints(values: NDArray[Any]) -> bytes:
+    """Non-negative integers as LEB128: seven bits a byte, lowest first, the eighth set but on the last."""
+    if not values.size:
+        return b""
+    largest = int(values.max())
+    width = max(1, -(-largest.bit_length() // 7))
+    if width == 1:
+        return values.astype(np.uint8).tobytes()
+    rest = values.astype(np.uint32 if largest < 1 << 32 else np.uint64)
+    cells = np.empty((values.size, width), np.uint8)
+    used = np.ones((values.size, width), np.bool_)
+    for place in range(width):
+        more = rest > 127  # noqa: PLR2004 - seven bits
+        cells[:, place] = (rest & 127) | (more.view(np.uint8) << 7)
+        if place + 1 < width:
+            used[:, place + 1] = more & used[:, place]
+        rest >>= 7
+    return cells[used].tobytes()
+
+
+def gzip_parts(parts: Sequence[bytes]) -> bytes:
+    """One gzip member that inflates to `parts` put together, each deflated with tables of its own."""
+    check = size = 0
+    packed = [_GZIP_HEAD]
+    for number, part in enumerate(parts):
+        packer = zlib.compressobj(_LEVELS[min(number, 3)], zlib.DEFLATED, _RAW_DEFLATE)
+        packed += (packer.compress(part), packer.flush(zlib.Z_FULL_FLUSH))
+        check = zlib.crc32(part, check)
+        size += len(part)
+    packed += (_LAST_BLOCK, struct.pack("<2I", check, size & 0xFFFFFFFF))
+    return b"".join(packed)
+
+
+def _joined(arrays: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
+    values = np.concatenate(arrays) if arrays else np.empty(0, dtype)
+    return np.where(np.isfinite(values), values, dtype(np.nan))
+
+
+def _planes(values: NDArray[Any]) -> bytes:
+    width = values.dtype.itemsize
+    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    return np.ascontiguousarray(little.view(np.uint8).reshape(-1, width).T).tobytes()

@@ -1,2 +1,0 @@
-// The small map on the feature page.
-import "../../src/elements/minimap.ts";
