@@ -14,11 +14,8 @@ const STAMP = "sources.sha256";
 function sources() {
   const walk = (path) =>
     statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => walk(join(path, name))) : [path];
-  const scripts = ["src", "panels"].flatMap((folder) =>
-    exists(join(HERE, folder)) ? walk(join(HERE, folder)) : [],
-  );
   const files = [
-    ...scripts.filter((path) => path.endsWith(".ts")),
+    ...walk(join(HERE, "src")).filter((path) => path.endsWith(".ts")),
     join(HERE, "build.mjs"),
     join(HERE, "package-lock.json"),
   ];
@@ -79,20 +76,18 @@ const shareCore = {
   },
 };
 
-/** `virtual:panels` imports panels/<kind>/panel.ts of every panel that has one. */
-const collectPanels = {
-  name: "collect-panels",
+/** `virtual:versions` tells scripts the digests of the bundles they may load later: the end of their addresses. */
+const tellVersions = (files) => ({
+  name: "tell-versions",
   setup(build) {
-    build.onResolve({ filter: /^virtual:panels$/ }, () => ({ path: "panels", namespace: "panels" }));
-    build.onLoad({ filter: /.*/, namespace: "panels" }, () => {
-      const folder = join(HERE, "panels");
-      const kinds = exists(folder) ? readdirSync(folder).sort() : [];
-      const found = kinds.filter((kind) => exists(join(folder, kind, "panel.ts")));
-      const contents = found.map((kind) => `import "./panels/${kind}/panel.ts";`).join("\n");
-      return { contents, loader: "ts", resolveDir: HERE };
+    build.onResolve({ filter: /^virtual:versions$/ }, () => ({ path: "versions", namespace: "versions" }));
+    build.onLoad({ filter: /.*/, namespace: "versions" }, () => {
+      const digest = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 8);
+      const versions = files.map(({ path, contents }) => [basename(path, ".js"), digest(contents)]);
+      return { contents: JSON.stringify(Object.fromEntries(versions)), loader: "json" };
     });
   },
-};
+});
 
 /** Writes through a rename, and only what changed: a render may be reading the folder. */
 function replaceFolder(folder, files) {
@@ -122,15 +117,18 @@ async function bundle(esbuild) {
   };
   const entries = scriptsIn(join(HERE, "src", "entries"), ".ts");
   const isAlone = (path) => ["site.ts", "theme.ts"].includes(basename(path));
-  const results = await Promise.all([
-    esbuild.build({ ...common, entryPoints: entries.filter(isAlone), plugins: [publishCore], ...ONCE }),
-    esbuild.build({
-      ...common,
-      entryPoints: entries.filter((path) => !isAlone(path)),
-      plugins: [shareCore, collectPanels],
-    }),
-  ]);
-  const outputs = results.flatMap((result) => result.outputFiles);
+  const later = await esbuild.build({
+    ...common,
+    entryPoints: entries.filter((path) => !isAlone(path)),
+    plugins: [shareCore],
+  });
+  const first = await esbuild.build({
+    ...common,
+    entryPoints: entries.filter(isAlone),
+    plugins: [publishCore, tellVersions(later.outputFiles)],
+    ...ONCE,
+  });
+  const outputs = [...later.outputFiles, ...first.outputFiles];
   const files = new Map(outputs.map((file) => [basename(file.path), Buffer.from(file.contents)]));
   replaceFolder(join(HERE, "dist"), files.set(STAMP, Buffer.from(`${digest()}\n`)));
 }
@@ -147,6 +145,7 @@ async function bundleTests(esbuild) {
     sourcemap: "inline",
     outdir: ".cache/test",
     outExtension: { ".js": ".mjs" },
+    plugins: [tellVersions([])],
     logLevel: "warning",
   });
 }

@@ -1,4 +1,7 @@
 /** Publishes every module of src/core on `globalThis.atlasCore` (see build.mjs). */
 declare module "virtual:core";
-/** Imports `panels/<kind>/panel.ts` of every panel that has one (see build.mjs). */
-declare module "virtual:panels";
+/** Name of a bundle → what changes in its address when it changes (see build.mjs). */
+declare module "virtual:versions" {
+  const versions: Record<string, string>;
+  export default versions;
+}

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { test } from "node:test";
 import { heatStep } from "../src/examples/strip.ts";
 import { featurePath, searchPath } from "../src/core/links.ts";
-import { decimal, integer, NO_DATA, percent, scalar } from "../src/core/numbers.ts";
+import { decimal, integer, NO_DATA, oneIn, percent, scalar, signed } from "../src/core/numbers.ts";
 import { readPage } from "../src/core/page.ts";
 import { decodeShard, ShardError } from "../src/core/shards.ts";
 import { cutAt } from "../src/core/show.ts";
@@ -45,6 +45,8 @@ interface NumberCases {
   decimal: [number, string, string, string][];
   percent: [number, string][];
   integer: [number, string][];
+  signed: [number, string][];
+  one_in: [number, number, string][];
   heat: [number, number][];
 }
 
@@ -57,6 +59,8 @@ test("golden numbers of every size read as in Python", () => {
   }
   for (const [value, text] of cases.percent) assert.equal(percent(value), text);
   for (const [value, text] of cases.integer) assert.equal(integer(value), text);
+  for (const [value, text] of cases.signed) assert.equal(signed(value), text, String(value));
+  for (const [count, total, text] of cases.one_in) assert.equal(oneIn(count, total), text);
   for (const [strength, step] of cases.heat) assert.equal(heatStep(strength), step, String(strength));
 });
 
@@ -64,6 +68,8 @@ test("a scalar is shown in the manner of its unit", () => {
   assert.equal(scalar(8701, "tokens"), "8,701");
   assert.equal(scalar(0.25, "fraction"), "25.0\u202f%");
   assert.equal(scalar(14.2131, "activation"), "14.21");
+  assert.equal(scalar(14, "activation"), "14.00");
+  assert.equal(scalar(1, "none"), "1");
   assert.equal(scalar(null, "tokens"), NO_DATA);
   assert.equal(scalar(Number.NaN, "fraction"), NO_DATA);
 });

@@ -8,8 +8,8 @@ import { applyTheme, asTheme, keepTheme, nextTheme, readTheme, THEMES } from "..
 import { open } from "../src/core/links.ts";
 import { mergeState, parseState, readState, writeState } from "../src/core/state.ts";
 import { turnTab } from "../src/examples/tabs.ts";
-import { hitsIn, takeResults } from "../src/search/results.ts";
-import { findFeatures } from "../src/map/highlight.ts";
+import { findPoints } from "../src/map/highlight.ts";
+import { NO_POINTS } from "../src/map/points.ts";
 import { fakeSite } from "./support/fake-site.ts";
 import { Dice, HOSTILE } from "./support/random.ts";
 
@@ -50,6 +50,22 @@ test("a theme is remembered, and where storage is forbidden the page still works
   });
   assert.doesNotThrow(() => keepTheme("dark"));
   assert.equal(readTheme(), "auto");
+});
+
+test("an address may ask for a theme, which is not remembered; anything unknown is auto", () => {
+  const kept = storage(false);
+  keepTheme("light");
+  const asked = (search: string) => {
+    Object.defineProperty(globalThis, "location", { value: { search }, configurable: true });
+    return readTheme();
+  };
+  assert.equal(asked("?theme=dark"), "dark");
+  assert.equal(asked("?q=1&theme=auto"), "auto");
+  assert.equal(asked("?theme=%3Cscript%3E"), "auto");
+  assert.equal(asked("?themes=dark"), "light");
+  assert.equal(asked(""), "light");
+  assert.deepEqual([...kept.values()], ["light"]);
+  Reflect.deleteProperty(globalThis, "location");
 });
 
 test("auto leaves no mark on the page, and three turns lead back", () => {
@@ -136,7 +152,7 @@ test("an address means a feature only where it names an SAE and a number it has"
 test("chance picks every live feature of a shard and no dead one", () => {
   const dice = new Dice(3);
   const tokens = dice.list(20, () => dice.pick([[], ["x"]]));
-  const empty = { columns: [], values: [], explanations: [], clusters: [] };
+  const empty = { explanations: [], densities: [] };
   const shard = { ...empty, start: 40, tokens };
   const picked = new Set(dice.list(500, () => pickLive(shard, 0, () => dice.share())));
   const live = tokens.flatMap((list, at) => (list.length > 0 ? [40 + at] : []));
@@ -179,30 +195,7 @@ test("the address is rewritten only for a change, keeps its hash, and a refusing
   assert.deepEqual(opened, Array(2).fill(["../a.html", "_blank", "noopener"]));
 });
 
-const site = { title: "", build_id: "", saes, features_per_shard: 1, rows_per_table_shard: 1, terms_per_shard: 1 };
-const hits = Array.from({ length: 1000 }, (_, feature) => ({ sae: feature % 2, feature, score: 1, reasons: [] }));
-
-test("results end after so many rows, keep their order, and a row that fails is an error", async () => {
-  let read = 0;
-  const row = async (_: string, feature: number) => {
-    read += 1;
-    const columns = [{ name: "d", label: "", doc: "", unit: "none" }];
-    return { feature, explanation: "", tokens: [], cluster: -1, columns, values: [feature] };
-  };
-  const above = (value: number) => [{ column: "d", operator: ">" as const, value }];
-  const found = await takeResults(hits, site, above(95), 10, row);
-  assert.deepEqual(found.map(({ feature }) => feature), [96, 97, 98, 99, 100, 101, 102, 103, 104, 105]);
-  assert.deepEqual(found.map(({ slug }) => slug).slice(0, 2), ["alpha", "beta"]);
-  read = 0;
-  assert.deepEqual(await takeResults(hits, site, above(1e9), 10, row), []);
-  assert.equal(read, 400);
-  await assert.rejects(takeResults(hits, site, [], 5, () => Promise.reject(new Error("lost"))), /lost/);
-  assert.equal(hitsIn(hits, site, "beta").length, 500);
-  assert.deepEqual(hitsIn(hits, site, "gamma"), []);
-});
-
 test("a query that says nothing yet highlights nothing and loads no table", async () => {
-  const never = () => Promise.reject(new Error("the table was asked for"));
-  for (const typed of ['"', '""', " ", ""]) assert.deepEqual(await findFeatures(typed, "alpha", never), [], typed);
+  for (const typed of ['"', '""', " ", ""]) assert.equal(await findPoints(typed, NO_POINTS), null, typed);
   assert.deepEqual(data.asked, []);
 });

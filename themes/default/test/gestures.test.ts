@@ -35,6 +35,7 @@ class FakeSurface {
   near = [4];
   under = 7;
   picked: [number, number][] = [];
+  lasso: readonly number[] = [];
 
   get view(): View {
     return viewOf(this.camera, bounds, 456, 456);
@@ -53,20 +54,29 @@ class FakeSurface {
     return this.near;
   }
 
-  redraw() {}
+  redrawOverlay() {}
 }
 
 let surface: FakeSurface;
 let said: (string | number)[];
+let drawing: boolean;
+let drawn: number[][];
 
 beforeEach(() => {
   surface = new FakeSurface();
   said = [];
+  drawing = false;
+  drawn = [];
   Object.assign(globalThis, { WheelEvent: { DOM_DELTA_LINE: 1 } });
   listen(surface as unknown as Surface, {
     hover: (point) => said.push("hover", point),
     choose: (point) => said.push("choose", point),
     moved: () => said.push("moved"),
+    drawing: () => drawing,
+    lasso: (path) => drawn.push(path),
+    toggle: (point) => said.push("toggle", point),
+    selectView: () => said.push("view"),
+    clear: () => said.push("clear"),
   });
 });
 
@@ -170,7 +180,7 @@ test("keys move, zoom, show everything and open", () => {
 });
 
 test("keys that are not the map's stay the page's", () => {
-  for (const key of ["j", "/", "?", "Tab", "Escape"]) assert.equal(press(key), false, key);
+  for (const key of ["j", "/", "?", "Tab", "r"]) assert.equal(press(key), false, key);
   assert.equal(press("ArrowLeft", { altKey: true }), false);
   assert.equal(press("+", { ctrlKey: true }), false);
   assert.deepEqual(said, []);
@@ -184,4 +194,41 @@ test("the middle is marked for those who steer with keys", () => {
   surface.frame.visible = false;
   send("focus", {});
   assert.equal(surface.cross, false);
+});
+
+test("Space selects what is in the middle, V what is in view, Escape nothing", () => {
+  for (const key of [" ", "v", "Escape"]) assert.ok(press(key), key);
+  assert.deepEqual(said, ["toggle", 4, "view", "clear"]);
+});
+
+test("with Shift, or in lasso mode, a drag draws a line in map units and leaves the map where it is", () => {
+  for (const held of [{ shiftKey: true }, {}]) {
+    drawing = held.shiftKey !== true;
+    drawn = [];
+    const { view } = surface;
+    pointer("pointerdown", 100, 50, held);
+    pointer("pointermove", 160, 20, held);
+    pointer("pointermove", 160, 90, held);
+    assert.equal(surface.lasso.length, 6, "it is seen while it is drawn");
+    pointer("pointerup", 160, 90, held);
+    const corners = [100, 50, 160, 20, 160, 90].map((pixel, at) =>
+      at % 2 === 0 ? view.x + (pixel - view.width / 2) / view.scale : view.y + (pixel - view.height / 2) / view.scale,
+    );
+    assert.equal(drawn.length, 1);
+    for (const [at, number] of (drawn[0] ?? []).entries()) assert.ok(Math.abs(number - (corners[at] ?? 0)) < 1e-6);
+    assert.deepEqual(surface.camera, wholeCamera(bounds));
+    assert.deepEqual(said, []);
+  }
+});
+
+test("a click in lasso mode puts one point in or out, and a line that the system breaks off is none", () => {
+  drawing = true;
+  pointer("pointerdown", 100, 50);
+  pointer("pointerup", 101, 50);
+  assert.deepEqual(said.splice(0), ["toggle", 7]);
+  pointer("pointerdown", 100, 50);
+  pointer("pointermove", 160, 20);
+  pointer("pointercancel", 160, 20);
+  assert.deepEqual(drawn, [[]]);
+  assert.deepEqual(said, []);
 });

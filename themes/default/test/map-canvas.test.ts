@@ -1,55 +1,16 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
-import { CanvasRenderer, stampOf } from "../src/map/canvas.ts";
-import { chooseRenderer } from "../src/map/choose-renderer.ts";
-import { Points } from "../src/map/points.ts";
-import { COVER, FADED } from "../src/map/renderer.ts";
+import { test } from "node:test";
+import { blend, CanvasRenderer } from "../src/map/canvas.ts";
+import { countMarks, COVER, FADED, MARKS, strongRadius } from "../src/map/renderer.ts";
+import { stampOf } from "../src/map/stamp.ts";
 import { toScreen, viewOf, wholeCamera } from "../src/map/view.ts";
-import { WebGlRenderer } from "../src/map/webgl.ts";
+import { FakeCanvas } from "./support/fake-canvas.ts";
+import { pointsFrom } from "./support/layers.ts";
+import { Dice } from "./support/random.ts";
 
 const PAPER = [250, 240, 230] as const;
 
-/** A 2-D canvas that keeps the picture it was given. */
-class FakeCanvas {
-  image: Uint8ClampedArray = new Uint8ClampedArray();
-  readonly width: number;
-  readonly height: number;
-  private readonly gl: unknown;
-
-  constructor(width = 100, height = 80, gl: unknown = null) {
-    this.width = width;
-    this.height = height;
-    this.gl = gl;
-  }
-
-  getContext(kind: string): unknown {
-    if (kind !== "2d") return this.gl;
-    return {
-      createImageData: (width: number, height: number) => ({
-        width,
-        height,
-        data: new Uint8ClampedArray(width * height * 4),
-      }),
-      putImageData: ({ data }: { data: Uint8ClampedArray }) => void (this.image = data),
-    };
-  }
-
-  at(x: number, y: number): number[] {
-    return [...this.image.subarray((y * this.width + x) * 4, (y * this.width + x) * 4 + 3)];
-  }
-
-  get element(): HTMLCanvasElement {
-    return this as unknown as HTMLCanvasElement;
-  }
-}
-
-const points = new Points({
-  feature_idx: [0, 1],
-  x: [0, 1000],
-  y: [65_535, 64_535],
-  cluster: [0, 1],
-  cluster_labels: [],
-});
+const points = pointsFrom({ x: [0, 1000], y: [0, 1000], clusters: [0, 1] });
 const palette = new Uint8Array(1024);
 palette.set([200, 0, 0, 255], 4);
 palette.set([0, 0, 200, 255], 8);
@@ -61,7 +22,7 @@ function drawn(strong: Uint8Array | null, ratio = 1): { canvas: FakeCanvas; pixe
   renderer.setColours(Uint8Array.of(1, 2), palette, PAPER);
   renderer.setStrong(strong);
   const view = viewOf(wholeCamera(points.bounds), points.bounds, 300, 200);
-  renderer.draw(view, 3, ratio);
+  renderer.draw(view, 3, ratio, 1);
   const pixels = [0, 1].map((point): [number, number] => {
     const { x, y } = points.place(point);
     const pixel = toScreen(view, x, y);
@@ -112,11 +73,11 @@ test("a point at or beyond the edge of the picture breaks nothing and does not c
   renderer.setColours(Uint8Array.of(1, 2), palette, PAPER);
   const bounds = points.bounds;
   const edge = { ...viewOf({ x: 20, y: 15, zoom: 1 }, bounds, 40, 30), scale: 1 };
-  renderer.draw(edge, 4, 1);
+  renderer.draw(edge, 4, 1, 1);
   assertNear(canvas.at(0, 0), over([200, 0, 0], COVER));
   assert.deepEqual(canvas.at(39, 0), [...PAPER]);
   assert.deepEqual(canvas.at(0, 29), [...PAPER]);
-  renderer.draw({ ...edge, x: 1e6 }, 4, 1);
+  renderer.draw({ ...edge, x: 1e6 }, 4, 1, 1);
   assert.ok(canvas.image.every((byte, at) => at % 4 === 3 || byte === PAPER[at % 4]));
 });
 
@@ -124,112 +85,85 @@ test("before any point has come the picture is paper", () => {
   const canvas = new FakeCanvas(4, 4);
   const renderer = new CanvasRenderer(canvas.element);
   renderer.setColours(new Uint8Array(), palette, PAPER);
-  renderer.draw(viewOf(wholeCamera(points.bounds), points.bounds, 4, 4), 2, 1);
+  renderer.draw(viewOf(wholeCamera(points.bounds), points.bounds, 4, 4), 2, 1, 1);
   assert.deepEqual(canvas.at(2, 2), [...PAPER]);
 });
 
-test("a stamp covers the area of its disc", () => {
-  for (const radius of [0.6, 1, 1.3, 2.6, 3.4, 9, 18]) {
-    const area = [...stampOf(radius).cover].reduce((sum, cover) => sum + cover / 256, 0);
-    const disc = Math.PI * radius ** 2;
-    assert.ok(Math.abs(area - disc) < 0.12 * disc + 0.6, `${radius}: ${area} for ${disc}`);
+test("points that stand out are larger than many small ones, unless they are many themselves", () => {
+  assert.ok(strongRadius(1.2, 20) > 3);
+  assert.equal(strongRadius(1.2, 100_000), 1.2);
+  assert.equal(strongRadius(6, 20), 6);
+  assert.equal(countMarks(Uint8Array.of(0, 1, 1, 0, 1)), 3);
+  assert.equal(countMarks(null), 0);
+});
+
+test("a stamp of any shape covers the area of its disc, and is as wide on both sides", () => {
+  for (const mark of MARKS.keys()) {
+    for (const radius of [0.6, 1, 1.3, 2.6, 3.4, 9, 18]) {
+      const { dx, cover } = stampOf(radius, mark);
+      const area = [...cover].reduce((sum, share) => sum + share / 256, 0);
+      const disc = Math.PI * radius ** 2;
+      assert.ok(Math.abs(area - disc) < 0.06 * disc + 0.3, `${MARKS[mark] ?? ""} ${radius}: ${area} for ${disc}`);
+      assert.equal([...dx].reduce((sum, right, part) => sum + right * (cover[part] ?? 0), 0), 0);
+    }
+  }
+  assert.deepEqual(stampOf(3, MARKS.length), stampOf(3, 0), "shapes repeat");
+});
+
+test("a blend is the mean of two colours by their shares, in every channel by itself", () => {
+  const dice = new Dice(1);
+  const byte = () => dice.whole(0, 256);
+  for (let round = 0; round < 2000; round++) {
+    const [below, above] = [dice.list(3, byte), dice.list(3, byte)] as [number[], number[]];
+    const alpha = dice.pick([0, 1, 128, 255, 256, dice.whole(0, 257)]);
+    const [red = 0, green = 0, blue = 0] = below;
+    const [r = 0, g = 0, b = 0] = above;
+    const mixed = blend((0xff000000 | (blue << 16) | (green << 8) | red) >>> 0, r | (b << 16), g << 8, alpha);
+    const channels = [mixed & 255, (mixed >> 8) & 255, (mixed >> 16) & 255];
+    const expected = below.map((channel, at) => Math.floor(((above[at] ?? 0) * alpha + channel * (256 - alpha)) / 256));
+    assert.deepEqual(channels, expected);
+    assert.equal(mixed >>> 24, 255, "opaque");
   }
 });
 
-let calls: [string, ...unknown[]][] = [];
-
-/** A WebGL context that notes every call; `driver` is its name, `links` whether shaders work. */
-function fakeGl(driver: string, links: boolean): unknown {
-  const answers: Record<string, unknown> = {
-    getExtension: () => ({ UNMASKED_RENDERER_WEBGL: 1 }),
-    getParameter: () => driver,
-    getProgramParameter: () => links,
-    getUniformLocation: (_: unknown, name: string) => name,
+test("a share of the points is drawn in every part of the picture; those that stand out are all drawn", () => {
+  const dice = new Dice(3);
+  const count = 3000;
+  const many = pointsFrom({
+    x: dice.list(count, () => dice.whole(0, 65_536)),
+    y: dice.list(count, () => dice.whole(0, 65_536)),
+  });
+  const coloured = (share: number, strong: Uint8Array | null) => {
+    const canvas = new FakeCanvas(400, 400);
+    const renderer = new CanvasRenderer(canvas.element);
+    renderer.setPoints(many);
+    renderer.setColours(new Uint8Array(count).fill(1), palette, PAPER);
+    renderer.setStrong(strong);
+    renderer.draw(viewOf(wholeCamera(many.bounds), many.bounds, 400, 400), 0.6, 1, share);
+    return canvas.image.filter((byte, at) => at % 4 === 1 && byte < PAPER[1] * (1 - COVER) + 40).length;
   };
-  return new Proxy(
-    {},
-    {
-      get: (_, name) => {
-        const text = String(name);
-        if (/^[A-Z_0-9]+$/.test(text)) return text;
-        return (...values: unknown[]) => {
-          calls.push([text, ...values]);
-          const answer = answers[text];
-          return typeof answer === "function" ? (answer as (...all: unknown[]) => unknown)(...values) : {};
-        };
-      },
-    },
-  );
+  const all = coloured(1, null);
+  const some = coloured(0.01, null);
+  // Each of the 2,900 occupied cells of the grid keeps one of its one or two points.
+  assert.ok(some > 0.8 * all && some < all, `${some} of ${all}`);
+  const strong = new Uint8Array(count).fill(1);
+  assert.ok(coloured(0.01, strong) > all, "few are drawn larger, and none is left out");
+});
+
+test("layers over one another have their own shapes", () => {
+  const places = { x: [0, 60_000], y: [0, 60_000] };
+  const two = pointsFrom([{ ...places, sae: "one" }, { ...places, sae: "two" }], "over");
+  const canvas = new FakeCanvas(400, 400);
+  const renderer = new CanvasRenderer(canvas.element);
+  renderer.setPoints(two);
+  renderer.setColours(Uint8Array.from(two.layerOf, (layer) => 1 + layer), palette, PAPER);
+  renderer.setStrong(Uint8Array.from(two.layerOf, (layer) => layer));
+  renderer.draw(viewOf(wholeCamera(two.bounds), two.bounds, 400, 400), 8, 1, 1);
+  const { x, y } = toScreen(viewOf(wholeCamera(two.bounds), two.bounds, 400, 400), ...placeOf(two.place(0)));
+  // The corner of a square lies outside the disc of the same area.
+  assertNear(canvas.at(Math.round(x) + 6, Math.round(y) + 6), over([0, 0, 200], COVER));
+});
+
+function placeOf({ x, y }: { x: number; y: number }): [number, number] {
+  return [x, y];
 }
-
-function browserWith(gl: unknown): void {
-  Object.assign(globalThis, { document: { createElement: () => new FakeCanvas(100, 80, gl) } });
-}
-
-beforeEach(() => {
-  calls = [];
-});
-
-test("a graphics card draws the map; without one, or with a broken one, the 2-D canvas does", () => {
-  browserWith(fakeGl("ANGLE (NVIDIA GeForce)", true));
-  assert.ok(chooseRenderer("best") instanceof WebGlRenderer);
-  assert.ok(chooseRenderer("canvas") instanceof CanvasRenderer);
-  for (const software of ["Google SwiftShader", "llvmpipe (LLVM 15)", "Microsoft Basic Render Driver", "softpipe"]) {
-    browserWith(fakeGl(software, true));
-    assert.ok(chooseRenderer("best") instanceof CanvasRenderer, software);
-    assert.ok(chooseRenderer("webgl") instanceof WebGlRenderer, "who insists gets it");
-  }
-  browserWith(fakeGl("ANGLE (NVIDIA GeForce)", false));
-  assert.ok(chooseRenderer("webgl") instanceof CanvasRenderer);
-  browserWith(null);
-  assert.ok(chooseRenderer("webgl") instanceof CanvasRenderer);
-});
-
-test("a browser without any canvas is an error", () => {
-  const none = { getContext: () => null } as unknown as HTMLCanvasElement;
-  assert.throws(() => new CanvasRenderer(none), /no 2-D canvas/);
-});
-
-const named = (name: string) => calls.filter(([call]) => call === name).map(([, ...values]) => values);
-const uniform = (name: string) => [...named("uniform1f"), ...named("uniform2f")].filter(([at]) => at === name);
-
-test("WebGL's clip space shows the same place at the same pixel as the view", () => {
-  const renderer = new WebGlRenderer(new FakeCanvas(600, 400).element, fakeGl("x", true) as WebGL2RenderingContext);
-  renderer.setPoints(points);
-  const view = viewOf({ x: 400, y: 300, zoom: 2 }, points.bounds, 300, 200);
-  renderer.draw(view, 3, 2);
-  const [[, across = 0, down = 0] = []] = uniform("scale") as [string, number, number][];
-  const [[, left = 0, top = 0] = []] = uniform("offset") as [string, number, number][];
-  for (const [x, y] of [
-    [0, 0],
-    [400, 300],
-    [1000, 999],
-  ] as const) {
-    const pixel = toScreen(view, x, y);
-    assert.ok(Math.abs(((x * across + left + 1) / 2) * view.width - pixel.x) < 1e-6);
-    assert.ok(Math.abs(((1 - (y * down + top)) / 2) * view.height - pixel.y) < 1e-6);
-  }
-  assert.deepEqual(uniform("size"), [["size", 12]]);
-  assert.deepEqual(named("viewport"), [[0, 0, 600, 400]]);
-  assert.deepEqual(named("drawArrays"), [["POINTS", 0, 2]]);
-});
-
-test("WebGL draws faded points first and the strong above them", () => {
-  const renderer = new WebGlRenderer(new FakeCanvas().element, fakeGl("x", true) as WebGL2RenderingContext);
-  renderer.setPoints(points);
-  renderer.setStrong(Uint8Array.of(0, 1));
-  const view = viewOf(wholeCamera(points.bounds), points.bounds, 100, 80);
-  renderer.draw(view, 3, 1);
-  assert.deepEqual(
-    uniform("pass").map(([, pass]) => pass),
-    [0, 1],
-  );
-  assert.deepEqual(
-    uniform("cover").map(([, cover]) => cover),
-    [FADED, COVER],
-  );
-  calls = [];
-  renderer.setPoints(points);
-  renderer.draw(view, 3, 1);
-  assert.deepEqual(uniform("cover"), [["cover", COVER]], "other points have no marks yet");
-});

@@ -11,11 +11,12 @@ import {
   themeColour,
 } from "../src/map/colours.ts";
 import type { Rgb } from "../src/map/colours.ts";
-import { paintClusters, paintScalar } from "../src/map/painting.ts";
-import { Points } from "../src/map/points.ts";
-import { onScale, scaleOf } from "../src/map/scale.ts";
+import { paintClusters, paintLayers, paintScalar, valuesOf } from "../src/map/painting.ts";
+import type { Points } from "../src/map/points.ts";
+import { atShare, onScale, scaleOf } from "../src/map/scale.ts";
 import type { Surface } from "../src/map/surface.ts";
-import { TableData } from "../src/table/data.ts";
+import { fakeSite } from "./support/fake-site.ts";
+import { pointsFrom, scalarColumn } from "./support/layers.ts";
 import { Dice } from "./support/random.ts";
 
 /** A theme in which every colour tells its name. */
@@ -156,39 +157,78 @@ function listening(points: Points) {
   return { surface: surface as unknown as Surface, told };
 }
 
-const points = new Points({
-  feature_idx: [2, 0, 1],
-  x: [1, 2, 3],
-  y: [1, 2, 3],
-  cluster: [0, -1, 11],
-  cluster_labels: [],
-});
+const points = pointsFrom({ features: [0, 1, 2], x: [3, 2, 1], y: [3, 2, 1], clusters: [-1, 11, 0] });
+const byFeature = (entries: Iterable<number>) => {
+  const all = [...entries];
+  return [0, 1, 2].map((feature) => all[points.pointOf(0, feature)]);
+};
 
 test("points are painted by their clusters on the colour of the card", () => {
   const { surface, told } = listening(points);
-  paintClusters(surface, host);
-  assert.deepEqual([...(told[0]?.[0] ?? [])], [1, 0, 2]);
+  assert.deepEqual(paintClusters(surface, host), { kind: "cluster" });
+  assert.deepEqual(byFeature(told[0]?.[0] ?? []), [0, 2, 1]);
   assert.deepEqual(told[0]?.[2], [255, 254, 253]);
 });
 
-test("points are painted by the values of their own features, whatever the order on the map", () => {
-  const columns = ["other", "strength"].map((name) => ({ name, label: name, doc: "", unit: "activation" }));
-  const [, column = columns[0]!] = columns;
-  const data = new TableData(3);
-  data.add({
-    start: 0,
-    columns,
-    values: [
-      [9, 9, 9],
-      [1, null, 3],
-    ],
-    explanations: ["", "", ""],
-    tokens: [[], [], []],
-    clusters: [-1, -1, -1],
-  });
+test("points are painted by their SAE in colours that are no cluster's grey", () => {
+  const both = pointsFrom([
+    { x: [1, 2], y: [1, 2], sae: "one" },
+    { x: [1], y: [1], sae: "two" },
+  ]);
+  const { surface, told } = listening(both);
+  assert.deepEqual(paintLayers(surface, host), { kind: "sae" });
+  for (const [point, entered] of (told[0]?.[0] ?? new Uint8Array()).entries()) {
+    assert.equal(entered, 1 + (both.layerOf[point] ?? 0));
+  }
+});
+
+const column = scalarColumn("strength");
+
+test("points are painted by their values, and the legend knows how many have none", () => {
   const { surface, told } = listening(points);
-  const { scale, palette } = paintScalar(surface, host, column, data);
-  assert.deepEqual(scale, { low: 1, high: 3, log: false });
-  assert.deepEqual([...(told[0]?.[0] ?? [])], [255, 1, 0]);
-  assert.equal(told[0]?.[1], palette);
+  const values = Float64Array.from(points.features, (feature) => [1, Number.NaN, 3][feature] ?? 0);
+  const legend = paintScalar(surface, host, column, values);
+  assert.equal(legend.kind, "scale");
+  if (legend.kind !== "scale") return;
+  assert.deepEqual(legend.scale, { low: 1, high: 3, log: false });
+  assert.equal(legend.missing, 1);
+  assert.deepEqual(byFeature(told[0]?.[0] ?? []), [1, 0, 255]);
+  assert.equal(told[0]?.[1], legend.palette);
+});
+
+test("values go to the points of their own features; an SAE without the column has none", async () => {
+  const site = fakeSite({
+    site: {
+      title: "",
+      build_id: "",
+      saes: ["one", "two"].map((slug) => ({ slug, title: "", hook_name: "", n_features: 3 })),
+      rows_per_column_shard: 2,
+    },
+    "one/table": { columns: [column] },
+    "two/table": { columns: [] },
+  });
+  site.answers.set("one/columns/0/0", { bytes: new Uint8Array(Float32Array.of(1, Number.NaN).buffer) });
+  site.answers.set("one/columns/0/1", { bytes: new Uint8Array(Float32Array.of(3).buffer) });
+  const both = pointsFrom([
+    { x: [30, 20, 10], y: [30, 20, 10], sae: "one" },
+    { x: [1, 2, 3], y: [1, 2, 3], sae: "two" },
+  ]);
+  const values = await valuesOf(both, "strength");
+  assert.deepEqual(
+    [0, 1, 2].map((feature) => values[both.pointOf(0, feature)]),
+    [1, Number.NaN, 3],
+  );
+  for (const feature of [0, 1, 2]) assert.equal(values[both.pointOf(1, feature)], Number.NaN);
+});
+
+test("the values along the ramp are those that have its colours", () => {
+  for (const scale of [
+    { low: 1, high: 3, log: false },
+    { low: 1e-6, high: 0.1, log: true },
+    { low: -4, high: 2, log: false },
+  ]) {
+    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+      assert.ok(Math.abs(onScale(scale, atShare(scale, share)) - share) < 1e-9);
+    }
+  }
 });

@@ -1,27 +1,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Label } from "../src/map/labels.ts";
-import { clusterLabels, placeLabels } from "../src/map/labels.ts";
+import { mapLabels, placeLabels, pointLabel, shortened } from "../src/map/labels.ts";
+import { EXTENT } from "../src/map/layer.ts";
 import { drawOverlay } from "../src/map/overlay.ts";
-import { EXTENT, Points } from "../src/map/points.ts";
+import type { Points } from "../src/map/points.ts";
 import { toScreen, viewOf, wholeCamera } from "../src/map/view.ts";
 import { badges } from "../src/core/text.ts";
+import { pointsFrom } from "./support/layers.ts";
 import { Dice, HOSTILE } from "./support/random.ts";
 
 const bounds = { left: 0, top: 0, right: EXTENT, bottom: EXTENT };
 const measure = (text: string) => text.length * 7;
 
 function pointsNamed(labels: string[], clusters: number[], dice = new Dice(1)): Points {
-  return new Points({
-    feature_idx: clusters.map((_, at) => at),
-    x: clusters.map(() => dice.whole(0, EXTENT + 1)),
-    y: clusters.map(() => dice.whole(0, EXTENT + 1)),
-    cluster: clusters,
-    cluster_labels: labels,
-  });
+  const place = () => dice.whole(0, EXTENT + 1);
+  return pointsFrom({ x: clusters.map(place), y: clusters.map(place), clusters, labels });
 }
 
-const labelOf = (name: string) => clusterLabels(pointsNamed([name], [0]))[0]?.text ?? "";
+const groupLabels = (points: Points) => mapLabels(points, "side");
+
+const labelOf = (name: string) => groupLabels(pointsNamed([name], [0]))[0]?.text ?? "";
 
 test("a name that would turn the writing direction is written out instead", () => {
   assert.equal(labelOf("\u202eesrever"), "[U+202E]esrever");
@@ -51,40 +50,74 @@ test("a long name ends where it is cut, between the signs of what is hidden", ()
   }
 });
 
-test("a label stands at the median of its cluster, and counts its points", () => {
+test("a label stands where the data say its cluster is, largest first", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const dice = new Dice(seed);
     const clusters = dice.list(80, () => dice.whole(-1, 4));
     const points = pointsNamed(["a", "b", "", "d"], clusters, dice);
-    const labels = clusterLabels(points);
-    for (const { text, x, y, weight } of labels) {
-      const cluster = ["a", "b", "", "d"].indexOf(text);
-      const members = [...clusters.keys()].filter((point) => clusters[point] === cluster);
-      assert.equal(weight, members.length);
-      for (const [value, axis] of [
-        [x, points.x],
-        [y, points.y],
-      ] as const) {
-        const below = members.filter((point) => (axis[point] ?? 0) < value).length;
-        const above = members.filter((point) => (axis[point] ?? 0) > value).length;
-        assert.ok(below <= members.length / 2 && above <= members.length / 2);
-        assert.ok(members.some((point) => axis[point] === value), "the middle is one of the points");
-      }
+    const labels = groupLabels(points);
+    for (const { text, x, y, weight, kind } of labels) {
+      const group = points.layers[0]?.groups[["a", "b", "", "d"].indexOf(text)];
+      assert.deepEqual([kind, x, y, weight], ["group", group?.x, group?.y, group?.size]);
     }
     const weights = labels.map(({ weight }) => weight);
     assert.deepEqual(weights, [...weights].sort((a, b) => b - a));
   }
 });
 
+test("side by side each SAE has its name above its own field, over one another none has", () => {
+  const layer = { x: [0, 9000], y: [100, 5000], clusters: [0, 0], labels: ["c"] };
+  const two = [
+    { ...layer, sae: "one", title: "First" },
+    { ...layer, sae: "two", title: "Second\u202e" },
+  ];
+  const points = pointsFrom(two);
+  const named = mapLabels(points, "side");
+  assert.deepEqual(
+    named.map(({ kind, text }) => [kind, text]),
+    [
+      ["layer", "First"],
+      ["layer", "Second[U+202E]"],
+      ["group", "c"],
+      ["group", "c"],
+    ],
+  );
+  for (const [at, { x, y }] of named.slice(0, 2).entries()) {
+    const own = [0, 9000].map((_, feature) => points.place(points.pointOf(at, feature)));
+    assert.ok(Math.abs(x - ((own[0]?.x ?? 0) + (own[1]?.x ?? 0)) / 2) <= 1);
+    assert.ok(Math.abs(y - (own[0]?.y ?? 0)) <= 1);
+  }
+  assert.deepEqual(
+    mapLabels(pointsFrom(two, "over"), "over").map(({ kind }) => kind),
+    ["group", "group"],
+  );
+});
+
+test("a point's label stands below it, and gives way to the names of clusters", () => {
+  const points = pointsFrom({ x: [EXTENT / 2], y: [EXTENT / 2], clusters: [0], labels: ["cluster"] });
+  const view = viewOf({ x: EXTENT / 2, y: EXTENT / 2, zoom: 1 }, bounds, 600, 400);
+  const label = pointLabel(points, 0, "title\n\u200b");
+  assert.equal(label.text, "title↵[U+200B]");
+  const [alone] = placeLabels([label], view, measure);
+  assert.ok((alone?.y ?? 0) > 200 + 10, "below its dot");
+  assert.deepEqual(
+    placeLabels([...groupLabels(points), label], view, measure).map(({ kind }) => kind),
+    ["group"],
+  );
+  const lower = { ...label, y: label.y + 6 / view.scale };
+  assert.equal(placeLabels([...groupLabels(points), lower], view, measure).length, 2);
+});
+
 test("points without a cluster have no name, and a cluster beyond the names has none", () => {
-  assert.deepEqual(clusterLabels(pointsNamed(["a"], [-1, -1])), []);
-  assert.deepEqual(clusterLabels(pointsNamed([""], [0])), []);
-  assert.deepEqual(clusterLabels(pointsNamed([], [3, 3])), []);
-  assert.deepEqual(clusterLabels(pointsNamed([], [])), []);
+  assert.deepEqual(groupLabels(pointsNamed(["a"], [-1, -1])), []);
+  assert.deepEqual(groupLabels(pointsNamed([""], [0])), []);
+  assert.deepEqual(groupLabels(pointsNamed([], [3, 3])), []);
+  assert.deepEqual(groupLabels(pointsNamed([], [])), []);
 });
 
 function someLabels(dice: Dice): Label[] {
   return dice.list(40, () => ({
+    kind: dice.pick(["layer", "group", "point"] as const),
     text: "n".repeat(dice.whole(1, 30)),
     x: dice.whole(0, EXTENT),
     y: dice.whole(0, EXTENT),
@@ -101,11 +134,12 @@ test("placed labels never overlap and none reaches beyond the screen", () => {
       dice.whole(200, 1500),
       dice.whole(100, 900),
     );
-    const boxes = placeLabels(someLabels(dice), view, measure).map(({ text, x, y }) => ({
+    const half = { layer: 9, group: 8, point: 7 };
+    const boxes = placeLabels(someLabels(dice), view, measure).map(({ kind, text, x, y }) => ({
       left: x - measure(text) / 2,
       right: x + measure(text) / 2,
-      top: y - 8,
-      bottom: y + 8,
+      top: y - half[kind],
+      bottom: y + half[kind],
     }));
     for (const [at, box] of boxes.entries()) {
       assert.ok(box.left >= 0 && box.right <= view.width && box.top >= 0 && box.bottom <= view.height);
@@ -126,8 +160,7 @@ test("a label is left out only where it does not fit, and adding later ones take
     const all = placeLabels(labels, view, measure);
     assert.deepEqual(placeLabels(labels.slice(0, 20), view, measure), all.filter((placed) =>
       labels.slice(0, 20).some((label) => {
-        const at = toScreen(view, label.x, label.y);
-        return at.x === placed.x && at.y === placed.y;
+        return toScreen(view, label.x, label.y).x === placed.x && label.text === placed.text;
       }),
     ));
   }
@@ -145,21 +178,33 @@ test("the overlay writes each placed name once above its paper edge, then the ri
   Object.assign(globalThis, { window: { getComputedStyle: () => ({ fontFamily: "serif" }) } });
   const canvas = { getContext: () => context } as unknown as HTMLCanvasElement;
   const view = viewOf(wholeCamera(bounds), bounds, 600, 400);
-  const colours = { ink: "black", paper: "white" };
+  const colours = { ink: "black", paper: "white", soft: "grey" };
   const middle = { x: EXTENT / 2, y: EXTENT / 2 };
-  const labels = clusterLabels(pointsNamed(["\u202eevil", "other"], [0]));
+  const labels = groupLabels(pointsNamed(["\u202eevil", "other"], [0]));
   const here = labels.map((label) => ({ ...label, ...middle }));
-  drawOverlay(canvas, view, { labels: [...here, ...here], ring: middle, cross: true }, colours, 2);
+  const empty = { labels: [], ring: null, hover: null, picked: [], lasso: [], cross: false };
+  const lasso = [0, 0, EXTENT, 0, EXTENT, EXTENT];
+  const scene = { labels: [...here, ...here], ring: middle, hover: middle, picked: [middle], lasso, cross: true };
+  drawOverlay(canvas, view, scene, colours, 2);
   const named = (name: string) => calls.filter(([call]) => call === name).map(([, ...values]) => values);
   assert.deepEqual(named("strokeText"), [["[U+202E]evil", 300, 200]]);
   assert.deepEqual(named("fillText"), named("strokeText"));
   assert.deepEqual(named("setTransform"), [[2, 0, 0, 2, 0, 0]]);
   assert.deepEqual(named("clearRect"), [[0, 0, 600, 400]]);
-  assert.deepEqual(named("arc"), [[300, 200, 8, 0, 2 * Math.PI]]);
-  assert.equal(named("lineTo").length, 4);
+  assert.deepEqual(
+    named("arc").map(([x, y, radius]) => [x, y, radius]),
+    [5, 8, 6.5].map((radius) => [300, 200, radius]),
+  );
+  assert.equal(named("closePath").length, 1);
+  assert.equal(named("lineTo").length, 2 + 4);
   calls.length = 0;
-  drawOverlay(canvas, view, { labels: [], ring: null, cross: false }, colours, 1);
-  for (const name of ["fillText", "arc", "lineTo"]) assert.deepEqual(named(name), []);
+  drawOverlay(canvas, view, empty, colours, 1);
+  for (const name of ["fillText", "arc", "lineTo", "closePath"]) assert.deepEqual(named(name), []);
   const without = { getContext: () => null } as unknown as HTMLCanvasElement;
-  assert.doesNotThrow(() => drawOverlay(without, view, { labels: [], ring: null, cross: false }, colours, 1));
+  assert.doesNotThrow(() => drawOverlay(without, view, empty, colours, 1));
+});
+
+test("what is short stays as it is", () => {
+  assert.equal(shortened("plain"), "plain");
+  assert.equal(shortened(""), "");
 });

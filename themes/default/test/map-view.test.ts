@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mapStateOf, mapViewOf } from "../src/map/state.ts";
+import type { MapView } from "../src/map/state.ts";
 import type { Box, View } from "../src/map/view.ts";
 import { kept, panned, toMap, toScreen, viewOf, wholeCamera, zoomed } from "../src/map/view.ts";
 import { mergeState, parseState } from "../src/core/state.ts";
@@ -139,9 +140,13 @@ test("one point alone, or a screen without room, still gives finite numbers", ()
 test("every view of the map survives its address, whatever was typed", () => {
   for (let seed = 1; seed <= 300; seed++) {
     const dice = new Dice(seed);
-    const view = {
-      sae: dice.pick(["", "my-sae", "b2"]),
-      colour: dice.pick(["", "activation_density", "l0"]),
+    const view: MapView = {
+      saes: dice.pick([[], ["alpha"], ["alpha", "beta-2"]]),
+      arrangement: dice.pick(["side", "over"]),
+      colour: dice.pick(["", "cluster", "sae", "max_activation"]),
+      lasso: dice.pick([[], dice.list(2 * dice.whole(3, 81), () => dice.whole(-70_000, 70_000))]),
+      picked: dice.pick(["", "12", "1.2.3!4"]),
+      tab: dice.pick([null, "view", "found", "selected"]),
       query: dice.text(HOSTILE, 12),
       feature: dice.pick([null, 0, 7, 131_071, 999_999_999]),
       camera: dice.pick([
@@ -160,9 +165,9 @@ test("every view of the map survives its address, whatever was typed", () => {
 });
 
 test("an address without a view leaves nothing behind", () => {
-  const whole = { sae: "", colour: "", query: "", feature: null, camera: null };
-  assert.deepEqual(mapViewOf({}), whole);
-  assert.equal(mergeState("?sae=a&colour=b&q=c&f=1&x=1&y=2&z=3", mapStateOf(whole)), "");
+  const whole = mapViewOf({});
+  const all = "?sae=a&lay=over&colour=b&q=c&f=1&x=1&y=2&z=3&lasso=1.2.3.4.5.6&pick=1&list=found";
+  assert.equal(mergeState(all, mapStateOf(whole)), "");
 });
 
 test("half a camera, or one that is none, is no camera", () => {

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { blend, stampOf } from "../src/map/canvas.ts";
 import { between, clusterEntries, parseRgb, scalarEntries } from "../src/map/colours.ts";
-import { clusterLabels, placeLabels } from "../src/map/labels.ts";
-import { EXTENT, Points } from "../src/map/points.ts";
+import { mapLabels, placeLabels } from "../src/map/labels.ts";
 import { pointRadius } from "../src/map/renderer.ts";
 import { onScale, scaleOf } from "../src/map/scale.ts";
-import { mapStateOf, mapViewOf } from "../src/map/state.ts";
-import { kept, panned, toMap, toScreen, viewOf, wholeCamera, zoomed } from "../src/map/view.ts";
+import { colourOf, mapStateOf, mapViewOf } from "../src/map/state.ts";
+import { stampOf } from "../src/map/stamp.ts";
+import { boxOfView, kept, panned, toMap, toScreen, viewOf, wholeCamera, zoomed } from "../src/map/view.ts";
+
+import { pointsFrom } from "./support/layers.ts";
 
 /** Numbers that look random and are the same every time (a linear congruential generator). */
 function numbers(count: number, limit: number, seed: number): number[] {
@@ -17,56 +18,6 @@ function numbers(count: number, limit: number, seed: number): number[] {
     return Math.floor((state / 2 ** 32) * limit);
   });
 }
-
-function somePoints(count: number): Points {
-  return new Points({
-    feature_idx: Array.from({ length: count }, (_, at) => at * 2),
-    x: numbers(count, EXTENT + 1, 1),
-    y: numbers(count, EXTENT + 1, 2),
-    cluster: numbers(count, 4, 3).map((cluster) => cluster - 1),
-    cluster_labels: ["a", "b", ""],
-  });
-}
-
-test("the grid finds what a search through all points finds", () => {
-  const points = somePoints(2000);
-  const places = [...points.x].map((x, at) => ({ x, y: points.y[at] ?? 0, at }));
-  for (const [x = 0, y = 0, radius = 0] of [
-    [0, 0, 3000],
-    [65535, 65535, 500],
-    [30000, 41000, 9000],
-    [-500, 100, 2000],
-    [20000, 20000, 1],
-  ]) {
-    const square = ({ x: px, y: py }: { x: number; y: number }) => (px - x) ** 2 + (py - y) ** 2;
-    const near = places
-      .filter((place) => square(place) <= radius ** 2)
-      .sort((a, b) => square(a) - square(b) || a.at - b.at);
-    const expected = near.map(({ at }) => at);
-    assert.equal(points.grid.nearest(x, y, radius), expected[0] ?? -1);
-    for (const count of [1, 5, 400]) {
-      assert.deepEqual(points.grid.nearestMany(x, y, radius, count), expected.slice(0, count));
-    }
-  }
-});
-
-test("points know their feature, their place and their bounds; y points up", () => {
-  const points = new Points({
-    feature_idx: [4, 9],
-    x: [10, 500],
-    y: [0, 300],
-    cluster: [-1, 0],
-    cluster_labels: ["c"],
-  });
-  assert.equal(points.pointOf(9), 1);
-  assert.equal(points.pointOf(5), -1);
-  assert.deepEqual(points.place(0), { x: 10, y: EXTENT });
-  assert.deepEqual(points.clusterSizes, [
-    [-1, 1],
-    [0, 1],
-  ]);
-  assert.deepEqual(points.bounds, { left: 10, right: 500, top: EXTENT - 300, bottom: EXTENT });
-});
 
 const bounds = { left: 0, top: 0, right: 60000, bottom: 30000 };
 
@@ -108,38 +59,31 @@ test("the map cannot be zoomed or moved out of sight", () => {
 });
 
 test("each named cluster has one label in its middle, the largest first", () => {
-  const points = new Points({
-    feature_idx: [0, 1, 2, 3, 4, 5],
+  const points = pointsFrom({
     x: [0, 10, 20, 100, 300, 7],
     y: [0, 0, 0, 50, 50, 7],
-    cluster: [0, 0, 0, 1, 1, -1],
-    cluster_labels: ["first", "second"],
+    clusters: [0, 0, 0, 1, 1, -1],
+    labels: ["first", "second", ""],
   });
   assert.deepEqual(
-    clusterLabels(points).map(({ text, x, weight }) => [text, x, weight]),
+    mapLabels(points, "side").map(({ text, x, weight }) => [text, x, weight]),
     [
       ["first", 10, 3],
       ["second", 300, 2],
     ],
   );
-  assert.deepEqual(
-    clusterLabels(somePoints(50))
-      .map(({ text }) => text)
-      .sort(),
-    ["a", "b"],
-  );
 });
 
 test("a label is short and shows what is hidden", () => {
   const label = (text: string) =>
-    clusterLabels(new Points({ feature_idx: [0], x: [0], y: [0], cluster: [0], cluster_labels: [text] }))[0]
-      ?.text ?? "";
+    mapLabels(pointsFrom({ x: [0], y: [0], clusters: [0], labels: [text] }), "side")[0]?.text ?? "";
   assert.equal([...label("🤗".repeat(100))].length, 36);
   assert.equal(label("a\u202eb\n"), "a[U+202E]b↵");
 });
 
 test("labels never touch, stay inside, and the heavier one wins", () => {
   const labels = numbers(60, 60000, 5).map((x, at) => ({
+    kind: "group" as const,
     text: `label ${at}`,
     x,
     y: numbers(60, 30000, 6)[at] ?? 0,
@@ -159,8 +103,8 @@ test("labels never touch, stay inside, and the heavier one wins", () => {
     }
   }
   const same = [
-    { text: "big", x: 30000, y: 15000, weight: 9 },
-    { text: "small", x: 30000, y: 15000, weight: 1 },
+    { kind: "group" as const, text: "big", x: 30000, y: 15000, weight: 9 },
+    { kind: "group" as const, text: "small", x: 30000, y: 15000, weight: 1 },
   ];
   assert.deepEqual(
     placeLabels(same, view, width).map(({ text }) => text),
@@ -170,6 +114,7 @@ test("labels never touch, stay inside, and the heavier one wins", () => {
 
 test("closer in, more labels fit", () => {
   const labels = numbers(40, 60000, 8).map((x, at) => ({
+    kind: "group" as const,
     text: `label ${at}`,
     x,
     y: 15000,
@@ -247,28 +192,55 @@ test("a stamp is round and soft", () => {
   assert.equal(at(2, 1), at(-1, 2));
 });
 
-test("blending with full cover replaces, with none changes nothing, with half mixes", () => {
-  const palette = new Uint8Array([0, 0, 0, 255, 200, 100, 0, 255]);
-  const bytes = new Uint8ClampedArray([9, 9, 9, 255, 0, 0, 0, 255]);
-  blend(bytes, 4, palette, 1, 0);
-  assert.deepEqual([...bytes], [9, 9, 9, 255, 0, 0, 0, 255]);
-  blend(bytes, 4, palette, 1, 128);
-  assert.deepEqual([...bytes], [9, 9, 9, 255, 100, 50, 0, 255]);
-  blend(bytes, 4, palette, 1, 256);
-  assert.deepEqual([...bytes], [9, 9, 9, 255, 200, 100, 0, 255]);
-});
-
 test("points shrink with their number and grow with zoom", () => {
   assert.ok(pointRadius(100, 1) > pointRadius(5000, 1) && pointRadius(5000, 1) > pointRadius(131_072, 1));
   assert.ok(pointRadius(5000, 8) > pointRadius(5000, 1));
   assert.ok(pointRadius(100, 400) <= 9);
 });
 
+test("the box of a view is what its corners show", () => {
+  const view = viewOf({ x: 1234, y: 5678, zoom: 3 }, bounds, 800, 600);
+  const box = boxOfView(view);
+  assert.deepEqual([box.left, box.top], Object.values(toMap(view, 0, 0)));
+  assert.deepEqual([box.right, box.bottom], Object.values(toMap(view, 800, 600)));
+});
+
+const nothing = {
+  saes: [],
+  arrangement: "side",
+  colour: "",
+  query: "",
+  feature: null,
+  camera: null,
+  lasso: [],
+  picked: "",
+  tab: null,
+} as const;
+
 test("the map's view survives the address, and nonsense is no view", () => {
-  const view = { sae: "a", colour: "max", query: '" x"', feature: 12, camera: { x: 100, y: 200, zoom: 2.5 } };
+  const view = {
+    saes: ["a", "b"],
+    arrangement: "over",
+    colour: "max",
+    query: '" x"',
+    feature: 12,
+    camera: { x: 100, y: 200, zoom: 2.5 },
+    lasso: [0, 0, 65_535, 12, 300, -40],
+    picked: "3.40!7",
+    tab: "selected",
+  } as const;
   assert.deepEqual(mapViewOf(mapStateOf(view)), view);
-  const nothing = { sae: "", colour: "", query: "", feature: null, camera: null };
   assert.deepEqual(mapViewOf(mapStateOf(nothing)), nothing);
-  assert.deepEqual(mapViewOf({ x: "1", y: "b", z: "2", f: "-3" }), nothing);
+  const nonsense = { x: "1", y: "b", z: "2", f: "-3", lasso: "1.2.x!", pick: "1;2", list: "all", lay: "under", sae: ",," };
+  assert.deepEqual(mapViewOf(nonsense), nothing);
   assert.equal(mapViewOf({ x: "1", y: "2", z: "0" }).camera, null);
+  assert.deepEqual(mapViewOf({ sae: "a,b,a" }).saes, ["a", "b"]);
+});
+
+test("colours mean clusters, or SAEs where they lie over one another, unless the view says otherwise", () => {
+  assert.equal(colourOf(nothing), "cluster");
+  assert.equal(colourOf({ ...nothing, saes: ["a", "b"] }), "cluster");
+  assert.equal(colourOf({ ...nothing, saes: ["a", "b"], arrangement: "over" }), "sae");
+  assert.equal(colourOf({ ...nothing, saes: ["a"], arrangement: "over" }), "cluster");
+  assert.equal(colourOf({ ...nothing, saes: ["a", "b"], arrangement: "over", colour: "max" }), "max");
 });

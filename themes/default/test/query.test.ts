@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { columnIndex, fulfils, parseQuery, quoteToken } from "../src/core/query.ts";
+import {
+  columnIndex,
+  columnsAsked,
+  conditionsOf,
+  fulfils,
+  holds,
+  parseQuery,
+  quoteToken,
+  unknownFlags,
+} from "../src/core/query.ts";
 
-const empty = { words: [], tokens: [], comparisons: [], feature: null, sae: "" };
+const empty = { words: [], tokens: [], comparisons: [], flags: [], saes: [], feature: null, sae: "" };
 
 test("words are lower case and normalised", () => {
   assert.deepEqual(parseQuery("  Raise  ＡＢＣ "), { ...empty, words: ["raise", "abc"] });
@@ -82,4 +91,71 @@ test("a column is meant by its name or a part of it", () => {
   assert.equal(columnIndex(names, "density_lower"), 2);
   assert.equal(columnIndex(names, "density"), 1);
   assert.equal(columnIndex(names, "nothing"), -1);
+});
+
+test("is: names a condition, a minus before it the opposite", () => {
+  assert.deepEqual(parseQuery("is:dead -is:DENSE"), {
+    ...empty,
+    flags: [
+      { name: "dead", negated: false },
+      { name: "dense", negated: true },
+    ],
+  });
+  assert.deepEqual(unknownFlags(parseQuery("is:dead is:great is:constructor")), ["great", "constructor"]);
+  assert.deepEqual(parseQuery("is: is:a!b this:dead").words, ["is:", "is:a!b", "this:dead"]);
+});
+
+test("sae: narrows the query to SAEs, and a number may follow it", () => {
+  assert.deepEqual(parseQuery("sae:one raise sae:Two-3"), { ...empty, words: ["raise"], saes: ["one", "two-3"] });
+  assert.deepEqual(parseQuery("sae:one 12 density<1"), {
+    ...empty,
+    words: ["12"],
+    saes: ["one"],
+    feature: 12,
+    comparisons: [{ column: "density", operator: "<", value: 1 }],
+  });
+  assert.deepEqual(parseQuery("sae:").words, ["sae:"]);
+});
+
+test("names may be written with hyphens, and signs as they are printed", () => {
+  assert.deepEqual(parseQuery("Mean-Activation ≥ 2 x≤-1")["comparisons"], [
+    { column: "mean_activation", operator: ">=", value: 2 },
+    { column: "x", operator: "<=", value: -1 },
+  ]);
+  assert.deepEqual(parseQuery("x<1y").words, ["x<1y"]);
+});
+
+const values: Record<string, number> = { firing_tokens: 3, activation_density: 0.2, score: Number.NaN };
+const meets = (typed: string) =>
+  conditionsOf(parseQuery(typed)).map((condition) => holds(condition, (name) => values[name] ?? Number.NaN));
+
+test("a feature fulfils a flag, or its opposite, or neither where it has no value", () => {
+  assert.deepEqual(meets("is:dead -is:dead is:alive is:dense -is:dense is:rare -is:rare"), [
+    false,
+    true,
+    true,
+    true,
+    false,
+    false,
+    true,
+  ]);
+  assert.deepEqual(meets("is:single-token -is:single-token score<1 score>=1 nothing=0"), Array(5).fill(false));
+  assert.deepEqual(meets("is:great"), []);
+});
+
+test("conditions can be typed again as they are written", () => {
+  const query = parseQuery("density<1% -is:dead max>=-1e-7 is:rare x=123456789.25");
+  const written = conditionsOf(query).map(({ text }) => text);
+  const again = parseQuery(written.join(" "));
+  assert.deepEqual(again.comparisons, query.comparisons);
+  assert.deepEqual(again.flags, query.flags);
+  assert.deepEqual(columnsAsked(conditionsOf(query)), ["density", "max", "x", "firing_tokens", "activation_density"]);
+});
+
+test("a short name means its column before one that only holds it", () => {
+  const names = ["density_lower", "activation_density", "max_activation", "climax"];
+  assert.equal(columnIndex(names, "density"), 1);
+  assert.equal(columnIndex(names, "max"), 2);
+  assert.equal(columnIndex(["climax"], "max"), 0);
+  assert.equal(columnIndex(names, "constructor"), -1);
 });

@@ -2,220 +2,180 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseQuery, quoteToken } from "../src/core/query.ts";
 import { search } from "../src/core/search.ts";
-import { compareCodePoints } from "../src/core/search-terms.ts";
-import { findFeatures } from "../src/map/highlight.ts";
-import { TableData } from "../src/table/data.ts";
-import { loadAll } from "../src/table/loader.ts";
+import { openIndex, postingKey, searchKey } from "../src/core/search-index.ts";
+import type { Hit } from "../src/core/search-rank.ts";
+import { distanceWithin, matchWord, similarKeys, slipsAllowed } from "../src/core/search-terms.ts";
+import { find } from "../src/search/find.ts";
+import { FINE, indexShards } from "./support/fake-index.ts";
+import type { Fact } from "./support/fake-index.ts";
 import { fakeSite } from "./support/fake-site.ts";
+import { Dice, HOSTILE } from "./support/random.ts";
 
-const TERMS_PER_SHARD = 4;
-const FEATURES = 90;
-const ROWS = 16;
+const FEATURES = 40;
+const WORDS = ["error", "errors", "raise", "raised", "raises", "class", "token", "tokens", "tokenizer", "weather", "naïve"];
+const TOKENS = [" raise", "raise", " Raise", "raised", " error", "Error", "\n", " ", "日本", "🤗", " tokens", "(", "<b>", "\u202e"];
+const PHRASES = [" raise error", "raise Error", "in the", " in the end", "<b>&"];
 
-const WORDS = ["error", "errors", "raise", "raised", "raises", "class", "token", "tokens", "tokenizer", "weather"];
-const TOKENS = [" raise", "raise", " Raise", "raised", " error", "Error", "\n", " ", "日本", "🤗", " tokens", "("];
-
-/** What is known of each feature of each SAE: the oracle looks here, the search only at the index. */
-interface Known {
-  sae: number;
-  feature: number;
-  words: string[];
-  /** Token and its weight, 1..1000. */
-  tokens: Map<string, number>;
-}
-
-const corpus: Known[] = [0, 1].flatMap((sae) =>
-  Array.from({ length: FEATURES }, (_, feature) => {
-    const seed = sae * 7919 + feature * 104_729;
-    const words = [WORDS[seed % 10] ?? "", WORDS[(seed >> 3) % 10] ?? ""];
-    const first = TOKENS[seed % 12] ?? "";
-    const tokens = new Map([
-      [first, 200 + (seed % 700)],
-      [TOKENS[(seed >> 4) % 12] ?? "", 100 + ((seed >> 2) % 500)],
-    ]);
-    return { sae, feature, words: [...new Set(words)], tokens };
-  }),
-);
-
-function index(field: "word" | "token"): Record<string, unknown> {
-  const entries = new Map<string, [number, number, number][]>();
-  for (const { sae, feature, words, tokens } of corpus) {
-    const terms = field === "word" ? words.map((word) => [word, 500] as const) : [...tokens];
-    for (const [term, weight] of terms) {
-      entries.set(term, [...(entries.get(term) ?? []), [sae, feature, weight]]);
-    }
-  }
-  const terms = [...entries.keys()].sort(compareCodePoints);
-  const postings = terms.map((term) => (entries.get(term) ?? []).sort((a, b) => b[2] - a[2]).flat());
-  const shards: Record<string, unknown> = {
-    [`search/${field}/vocabulary`]: { terms, counts: postings.map((list) => list.length / 3) },
-  };
-  for (let start = 0; start < terms.length; start += TERMS_PER_SHARD) {
-    const list = postings.slice(start, start + TERMS_PER_SHARD);
-    shards[`search/${field}/${start / TERMS_PER_SHARD}`] = { postings: list };
-  }
-  return shards;
-}
-
-function table(sae: string): Record<string, unknown> {
-  const shards: Record<string, unknown> = {};
-  for (let start = 0; start < FEATURES; start += ROWS) {
-    const rows = Array.from({ length: Math.min(ROWS, FEATURES - start) }, (_, at) => start + at);
-    shards[`${sae}/table/${start / ROWS}`] = {
-      start,
-      columns: [{ name: "activation_density", label: "", doc: "", unit: "fraction" }],
-      values: [rows.map((row) => row / FEATURES)],
-      explanations: rows.map((row) => `feature ${row}`),
-      tokens: rows.map(() => []),
-      clusters: rows.map(() => -1),
-    };
-  }
-  return shards;
-}
+/** Everything that is known: the oracle looks here, the search only at the index. */
+const facts: Fact[] = Array.from({ length: 2 * FEATURES }, (_, number) => {
+  const dice = new Dice(number + 1);
+  const some = (field: Fact["field"], terms: readonly string[], count: number): Fact[] =>
+    [...new Set(dice.list(count, () => dice.pick(terms)))].map((term) => ({ field, term, number, weight: dice.whole(1, 1001) }));
+  const tokens = some("token", TOKENS, 2);
+  const seen = some("seen", TOKENS, 1).filter(({ term }) => !tokens.some((fact) => fact.term === term));
+  return [...some("word", WORDS, 2), ...tokens, ...seen, ...some("example", WORDS, 1), ...some("phrase", PHRASES, 1)];
+}).flat();
 
 const site = fakeSite({
-  site: {
-    title: "",
-    build_id: "",
-    saes: ["one", "two"].map((slug) => ({ slug, title: slug, hook_name: "", n_features: FEATURES })),
-    features_per_shard: 16,
-    rows_per_table_shard: ROWS,
-    terms_per_shard: TERMS_PER_SHARD,
-  },
-  ...index("word"),
-  ...index("token"),
-  ...table("one"),
+  site: { saes: ["one", "two"].map((slug) => ({ slug, title: slug, n_features: FEATURES })), rows_per_column_shard: 100 },
 });
+for (const [key, answer] of indexShards(facts)) site.answers.set(key, answer);
 
-const keys = (list: { sae: number; feature: number }[]) => list.map(({ sae, feature }) => `${sae}/${feature}`).sort();
-const find = (typed: string, preferred = "") => search(parseQuery(typed), preferred);
+const numberOf = ({ sae, feature }: Hit) => sae * FEATURES + feature;
+const numbers = (hits: readonly Hit[]) => hits.map(numberOf).sort((a, b) => a - b);
+const having = (test: (fact: Fact) => boolean) =>
+  [...new Set(facts.filter(test).map(({ number }) => number))].sort((a, b) => a - b);
+const ask = (typed: string, preferred = "") => search(parseQuery(typed), { preferred });
+const FIRES = ["token", "seen", "phrase"];
 
-test("one token costs the site's facts, one vocabulary and one posting shard", async () => {
-  await find('"日本"');
+test("one token costs the directory, a block of each book and one posting shard", async () => {
+  site.asked.splice(0);
+  await ask('"日本"');
   const files = site.asked.splice(0).map((address) => address.replace(/^.*data\/|\.js.*$/g, ""));
-  assert.deepEqual(files.slice(0, 2), ["site", "search/token/vocabulary"]);
-  assert.equal(files.length, 3);
-  assert.match(files[2] ?? "", /^search\/token\/\d+$/);
+  const others = files.filter((file) => file !== "site" && file !== "search/directory");
+  assert.ok(others.length < files.length);
+  const blocks = others.filter((file) => /^search\/(terms|phrases)\/\d+$/.test(file));
+  const shards = others.filter((file) => /^search\/postings\/terms\/\d+$/.test(file));
+  assert.equal(blocks.length + shards.length, others.length);
+  assert.equal(blocks.length, 2);
+  // As a token and as seen: two entries, which may lie in two shards of so fine a cut.
+  assert.ok(shards.length === 1 || shards.length === 2);
 });
 
-test("a quoted token finds exactly the features that fire on it, the strongest first", async () => {
-  for (const token of TOKENS) {
-    const { hits } = await find(quoteToken(token));
-    const expected = corpus.filter(({ tokens }) => tokens.has(token));
-    assert.ok(expected.length > 0);
-    assert.deepEqual(keys(hits), keys(expected), token);
-    const scores = hits.map(({ score }) => score);
-    assert.deepEqual(
-      scores,
-      [...scores].sort((a, b) => b - a),
-    );
-    assert.ok(hits.every(({ reasons }) => reasons[0]?.term === token));
+test("a quoted text finds exactly the features that fire on it, spelled so, and says how strongly", async () => {
+  for (const text of [...TOKENS, ...PHRASES]) {
+    // One unit of four is looked at per entry, and there may be two: as a token and as seen.
+    const { hits, cut } = await ask(quoteToken(text));
+    const expected = having((fact) => FIRES.includes(fact.field) && fact.term === text);
+    if (cut.length === 0) assert.deepEqual(numbers(hits), expected, text);
+    else assert.ok(numbers(hits).every((number) => expected.includes(number)), text);
+    for (const hit of hits) {
+      for (const { kind, term, weight } of hit.reasons) {
+        const fact = facts.find((one) => one.number === numberOf(hit) && one.field === kind && one.term === term);
+        assert.equal(weight, Math.fround((fact?.weight ?? -1) / 1000));
+      }
+    }
   }
 });
 
-test("a word finds explanations that have it or begin with it, and tokens whatever their case and spaces", async () => {
-  for (const word of ["raise", "rais", "error", "token", "weather"]) {
-    const { hits } = await find(word);
-    const expected = corpus.filter(
-      ({ words, tokens }) =>
-        words.some((known) => known.startsWith(word)) ||
-        [...tokens.keys()].some((token) => token.trim().toLowerCase().startsWith(word)),
-    );
-    assert.deepEqual(keys(hits), keys(expected), word);
+test("what is cut is the weakest, and it is said", async () => {
+  const own = facts.filter(({ field, term }) => field === "token" && term === "(");
+  assert.ok(own.length > FINE.postingsPerUnit);
+  const { hits, cut } = await ask('"("');
+  assert.deepEqual(cut.filter(({ field }) => field === "token").map(({ count }) => count), [own.length]);
+  const strongest = own.sort((a, b) => b.weight - a.weight || a.number - b.number).slice(0, FINE.postingsPerUnit);
+  for (const { number } of strongest) assert.ok(numbers(hits).includes(number));
+});
+
+test("a text that nothing fires on names its other spellings", async () => {
+  const { hits, others } = await ask('"RAISE"');
+  assert.deepEqual(hits, []);
+  const expected = having(({ term, field }) => FIRES.includes(field) && searchKey(term) === "raise");
+  assert.ok(expected.length > 0);
+  assert.deepEqual([...new Set(others.map(({ text }) => text))].sort(), [" Raise", " raise", "raise"]);
+  assert.deepEqual((await ask('"nothing"')).others, []);
+});
+
+test("a word finds terms that are it or begin with it, whatever their case and spaces", async () => {
+  const index = await openIndex();
+  for (const word of ["raise", "rais", "error", "token", "weather", "日", "(", "na", "r"]) {
+    const matches = await matchWord(index, word);
+    const answers = (term: string) => (word.length > 1 ? searchKey(term).startsWith(word) : searchKey(term) === word);
+    const expected = new Set(facts.filter(({ field, term }) => field !== "phrase" && answers(term)).map(({ field, term }) => `${field}:${term}`));
+    const found = matches.map(({ entry }) => `${entry.field}:${entry.text}`);
+    assert.ok(found.every((name) => expected.has(name)), word);
+    assert.equal(new Set(found).size, found.length);
+    // So fine a cut spreads entries over more posting shards than are loaded for a word.
+    const shards = new Set(matches.map(({ entry }) => postingKey(index, entry)));
+    assert.ok(shards.size <= 4);
+    if (shards.size < 4) assert.equal(found.length, expected.size, word);
+    for (const { entry, how } of matches) assert.equal(how, entry.key === word ? "exact" : "prefix");
   }
 });
 
-test("an exact word is worth more than the beginning of a longer one", async () => {
-  const { hits } = await find("error");
-  const onlyLonger = ({ reasons }: (typeof hits)[number]) => reasons.every(({ how }) => how === "prefix");
-  const firstLonger = hits.findIndex(onlyLonger);
-  assert.ok(firstLonger > 0);
-  const before = hits.slice(0, firstLonger);
-  assert.ok(before.every((hit) => hit.reasons.some(({ how }) => how === "exact")));
-});
-
-test("all words must be answered", async () => {
-  const { hits, complete } = await find("error class");
-  const expected = corpus.filter(
-    ({ words, tokens }) =>
-      words.includes("class") &&
-      (words.some((word) => word.startsWith("error")) || tokens.has(" error") || tokens.has("Error")),
-  );
-  assert.ok(complete);
-  assert.deepEqual(keys(hits), keys(expected));
-});
-
-test("where no feature answers everything, that is said and the best are shown", async () => {
-  const { hits, complete } = await find("weather nosuchword");
-  assert.equal(complete, false);
-  const weather = (await find("weather")).hits;
-  assert.deepEqual(keys(hits), keys(weather));
-});
-
-test("a slip of the finger still finds the word", async () => {
-  const { hits } = await find("wether");
+test("a slip of the finger still finds the word: exactly the keys at the least distance that finds any", async () => {
+  const index = await openIndex();
+  const keys = [...new Set(facts.filter(({ field }) => field !== "phrase").map(({ term }) => searchKey(term)))];
+  const spelled = keys.filter((key) => [...key].length > 2 && /^[\p{L}\p{N}_]+$/u.test(key));
+  for (const word of ["wether", "eror", "rasie", "tokenzier", "tokneizre", "wea", "xclas", "naive", "clas", "qqqq"]) {
+    const limit = slipsAllowed([...word].length);
+    const within = (slips: number) => (slips > limit ? [] : spelled.filter((key) => distanceWithin([...key], [...word], slips)));
+    const expected = within(1).length > 0 ? within(1) : within(2);
+    assert.deepEqual((await similarKeys(index, word)).sort(), expected.sort(), word);
+  }
+  const { hits } = await ask("wether");
   assert.ok(hits.length > 0);
-  assert.ok(hits.every(({ reasons }) => reasons[0]?.how === "similar" && reasons[0].term === "weather"));
+  assert.ok(hits.every(({ reasons }) => reasons.every(({ how, typed }) => how === "similar" && typed === "wether")));
+  assert.deepEqual((await ask("zzzzzz")).hits, []);
+});
+
+test("hits that answer all words are told from those that answer some; a phrase answers its words at once", async () => {
+  const both = await ask("weather class");
+  for (const hit of both.hits) {
+    const own = new Set(hit.reasons.map(({ typed }) => typed));
+    assert.equal(hit.whole, own.size === 2 || hit.reasons.some(({ kind }) => kind === "phrase"));
+  }
+  assert.equal(both.answering, both.hits.filter(({ whole }) => whole).length);
+  const { hits, answering } = await ask("in the");
+  assert.ok(answering > 0 && answering === hits.length);
+  assert.ok(hits.every(({ reasons }) => reasons.some(({ kind, term }) => kind === "phrase" && searchKey(term).startsWith("in the"))));
+});
+
+test("where no feature answers everything, that is said and those that answer a part are shown", async () => {
+  const { hits, answering } = await ask("weather nosuchword");
+  assert.equal(answering, 0);
+  assert.deepEqual(numbers(hits), numbers((await search({ ...parseQuery("weather"), tokens: ["none"] })).hits));
 });
 
 test("a number comes first, in the preferred SAE before the others", async () => {
-  const { hits } = await find("17", "two");
-  assert.deepEqual(
-    hits.map(({ sae, feature }) => [sae, feature]),
-    [
-      [1, 17],
-      [0, 17],
-    ],
-  );
+  const { hits } = await ask("17", "two");
+  assert.deepEqual(hits.slice(0, 2).map(({ sae, feature }) => [sae, feature]), [[1, 17], [0, 17]]);
 });
 
-test("a query that says nothing finds nothing", async () => {
-  assert.deepEqual(await find(""), { hits: [], complete: true });
-  assert.deepEqual((await find("zzzzzz")).hits, []);
-});
-
-test("on the map a search means the SAE that is shown", async () => {
-  const none = () => Promise.reject(new Error("the table is not needed"));
-  const expected = corpus.filter(({ sae, tokens }) => sae === 1 && tokens.has("(")).map(({ feature }) => feature);
-  assert.deepEqual((await findFeatures('"("', "two", none)).sort(), expected.sort());
-});
-
-async function loadedTable(): Promise<TableData> {
-  const data = new TableData(FEATURES);
-  await loadAll("one", data, () => undefined);
-  return data;
-}
-
-test("on the map a condition narrows a search, or stands alone", async () => {
-  const alone = await findFeatures("density<0.1", "one", loadedTable);
-  assert.deepEqual(alone, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-  const both = await findFeatures('"(" density<0.5', "one", loadedTable);
-  const expected = corpus.filter(({ sae, feature, tokens }) => sae === 0 && tokens.has("(") && feature < 45);
-  assert.deepEqual(
-    both.sort((a, b) => a - b),
-    expected.map(({ feature }) => feature),
-  );
-  assert.deepEqual(await findFeatures("nothing<1", "one", loadedTable), []);
-});
-
-test("a table is loaded whole, and every arrival is told", async () => {
-  const data = new TableData(FEATURES);
-  const seen: number[] = [];
-  await loadAll("one", data, () => seen.push(data.loaded));
-  assert.equal(data.loaded, FEATURES);
-  assert.equal(seen.length, Math.ceil(FEATURES / ROWS));
-  assert.deepEqual(seen, [...seen].sort((a, b) => a - b));
-  for (let row = 0; row < FEATURES; row++) assert.equal(data.explanations[row], `feature ${row}`);
-});
-
-test("a table that cannot be loaded whole says so, and keeps what has arrived", async () => {
-  for (const [key, answer] of [...site.answers]) {
-    if (key.startsWith("one/table/")) site.answers.set(key.replace("one", "two"), answer);
+test("the same query gives the same answer, whatever was asked before", async () => {
+  const first = await ask("raise error");
+  await ask("token");
+  assert.deepEqual(await ask("raise error"), first);
+  for (let at = 1; at < first.hits.length; at++) {
+    const [before, after] = [first.hits[at - 1], first.hits[at]];
+    assert.ok(before !== undefined && after !== undefined);
+    assert.ok(before.score > after.score || (before.score === after.score && numberOf(before) < numberOf(after)));
   }
-  site.answers.delete("two/table/1");
-  const data = new TableData(FEATURES);
-  await assert.rejects(loadAll("two", data, () => undefined), /data\/two\/table\/1\.js could not be loaded/);
-  assert.equal(data.loaded, FEATURES - ROWS);
-  assert.equal(data.has(ROWS), false);
-  assert.equal(data.has(FEATURES - 1), true);
+});
+
+test("no query fails, and none finds a feature that does not exist", async () => {
+  for (let seed = 1; seed <= 120; seed++) {
+    const typed = new Dice(seed).text([...HOSTILE, "raise", '"', " "], 8);
+    for (const hit of (await ask(typed)).hits) {
+      assert.ok(hit.sae < 2 && hit.feature < FEATURES && hit.feature >= 0, JSON.stringify(typed));
+    }
+  }
+});
+
+test("a query of conditions alone means all features; what is wrong with one is said", async () => {
+  const columns = [{ name: "activation_density", type: "uint8" }];
+  for (const sae of ["one", "two"]) {
+    site.answers.set(`${sae}/table`, { payload: { columns } });
+    site.answers.set(`${sae}/columns/0/0`, { bytes: Uint8Array.from({ length: FEATURES }, (_, at) => at) });
+  }
+  assert.deepEqual((await find("", "", false)).hits, []);
+  assert.equal((await find("sae:two", "", false)).hits.length, FEATURES);
+  assert.deepEqual(numbers((await find("density<3", "", false)).hits), [0, 1, 2, 40, 41, 42]);
+  assert.equal((await find("raise", "two", false)).hits.some(({ sae }) => sae === 0), false);
+  const { problems } = await find("raise is:great sae:gone a<b", "", false);
+  assert.deepEqual(problems, [
+    "is:great means nothing here.",
+    "There is no SAE called gone.",
+    "a<b is no condition: those are a name, a sign and a number.",
+  ]);
 });

@@ -3,18 +3,28 @@ import { test } from "node:test";
 import {
   loadFeature,
   loadMap,
-  loadPostings,
   loadSae,
   loadSite,
   loadTable,
-  loadTableOf,
-  loadVocabulary,
+  loadTitles,
+  loadTitlesOf,
 } from "../src/core/data.ts";
 import { loadRow } from "../src/core/rows.ts";
-import { loadShard, ShardError } from "../src/core/shards.ts";
+import { loadBytes, loadShard, ShardError } from "../src/core/shards.ts";
 import { fakeSite, packed } from "./support/fake-site.ts";
+import { goldenShard } from "./support/golden-shard.ts";
 
-const site = fakeSite();
+const golden = goldenShard();
+const FACTS: { [name: string]: unknown; saes: { [name: string]: unknown }[] } = {
+  title: "t",
+  build_id: "b 1",
+  saes: [{ slug: "one", title: "One", hook_name: "h", n_features: 100, columns: Array(golden.columns).fill({}) }],
+  features_per_shard: 16,
+  rows_per_title_shard: 32,
+  rows_per_column_shard: 64,
+};
+// Everything else is asked for by the build that this shard names, so it is read first and kept.
+const site = fakeSite({ site: FACTS });
 
 /** Rejects with an error for people that names the data file. */
 async function rejects(work: Promise<unknown>, message: string): Promise<void> {
@@ -25,7 +35,7 @@ async function rejects(work: Promise<unknown>, message: string): Promise<void> {
   });
 }
 
-test("a shard is a script below the root, and its address names the build", async () => {
+test("a shard is a script below the root, and its address names the build that `site` tells", async () => {
   site.answers.set("a/b/0", { payload: { text: "日本語 </script>" } });
   assert.deepEqual(await loadShard("a/b/0"), { text: "日本語 </script>" });
   assert.deepEqual(site.asked.splice(0), ["../data/a/b/0.js?v=b%201"]);
@@ -64,10 +74,21 @@ test("a damaged file is refused, and read anew the next time", async () => {
   assert.equal(await loadShard("bad"), 2);
 });
 
+test("bytes come as they are, once, and damaged ones are refused", async () => {
+  site.asked.splice(0);
+  site.answers.set("raw", { bytes: Uint8Array.of(0, 255, 10, 13, 123) });
+  assert.deepEqual(await loadBytes("raw"), Uint8Array.of(0, 255, 10, 13, 123));
+  assert.equal(await loadBytes("raw"), await loadBytes("raw"));
+  assert.equal(site.asked.splice(0).length, 1);
+  site.answers.set("torn", { text: packed({ a: 1 }).slice(0, 12) });
+  await rejects(loadBytes("torn"), "data/torn.js is damaged");
+});
+
 test("a file that never comes is given up, and its late answer does no harm", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   site.answers.set("slow", "silent");
   const loading = loadShard("slow");
+  await new Promise(setImmediate);
   context.mock.timers.tick(60_000);
   await rejects(loading, "data/slow.js did not arrive in time");
   globalThis.atlasShard("slow", packed("late"));
@@ -80,57 +101,39 @@ test("data nobody asked for is ignored", () => {
   globalThis.atlasShard("unasked", packed(1));
 });
 
-const FACTS = {
-  title: "t",
-  build_id: "b",
-  saes: [{ slug: "one", title: "One", hook_name: "h", n_features: 100 }],
-  features_per_shard: 16,
-  rows_per_table_shard: 32,
-  terms_per_shard: 4,
-};
 
-const feature = (index: number) => ({ feature_idx: index, max_activation: index, groups: [] });
-const tableShard = {
-  start: 32,
-  columns: [{ name: "x", label: "x", doc: "", unit: "none" }],
-  values: [[1, null]],
-  explanations: ["first", ""],
-  tokens: [["a"], []],
-  clusters: [4, -1],
-};
+const titles = { start: 32, explanations: ["first", ""], tokens: [["a"], []], densities: [0.25, null] };
 
 test("every kind of data has its own address", async () => {
-  site.answers.set("site", { payload: FACTS });
-  site.answers.set("one/features/2", { payload: { pieces: [], documents: [], features: [feature(32), feature(35)] } });
-  site.answers.set("one/table/1", { payload: tableShard });
+  site.answers.set("one/table", { payload: { columns: [] } });
+  site.answers.set("one/titles/1", { payload: titles });
   site.answers.set("one/map", { payload: { feature_idx: [] } });
-  site.answers.set("search/word/vocabulary", { payload: { terms: [], counts: [] } });
-  site.answers.set("search/token/3", { payload: { postings: [] } });
-  assert.equal((await loadSite()).build_id, "b");
+  assert.equal((await loadSite()).build_id, "b 1");
   assert.equal((await loadSae("one")).n_features, 100);
-  assert.equal((await loadFeature("one", 35)).payload.max_activation, 35);
-  assert.equal((await loadTable("one", 1)).start, 32);
-  assert.equal((await loadTableOf("one", 63)).start, 32);
+  assert.deepEqual(await loadTable("one"), { columns: [] });
+  assert.equal((await loadTitles("one", 1)).start, 32);
+  assert.equal((await loadTitlesOf("one", 63)).start, 32);
   assert.deepEqual(await loadMap("one"), { feature_idx: [] });
-  assert.deepEqual(await loadVocabulary("word"), { terms: [], counts: [] });
-  assert.deepEqual(await loadPostings("token", 3), { postings: [] });
 });
 
 test("an SAE or a feature that the site does not have is an error", async () => {
   await rejects(loadSae("none"), "data/site.js knows no SAE called none");
-  await rejects(loadFeature("one", 33), "data/one/features/2.js does not hold feature 33");
 });
 
-test("a row knows its columns, and what is missing is null or empty", async () => {
-  const row = await loadRow("one", 32);
-  assert.deepEqual(row, {
-    feature: 32,
-    explanation: "first",
-    tokens: ["a"],
-    cluster: 4,
-    columns: tableShard.columns,
-    values: [1],
-  });
-  assert.deepEqual((await loadRow("one", 33)).values, [null]);
-  assert.deepEqual((await loadRow("one", 60)).explanation, "");
+test("a feature is decoded from its shard, the common pieces and what the site says of its columns", async () => {
+  site.answers.set("pieces", { payload: { pieces: golden.common } });
+  site.answers.set("one/features/0", { bytes: new Uint8Array(Buffer.from(golden.bytes, "base64")) });
+  const { payload, shard } = await loadFeature("one", 4);
+  assert.equal(payload.feature_idx, 4);
+  assert.equal(shard.features.length, golden.decoded.features.length);
+  assert.equal((await loadFeature("one", 5)).shard, shard);
+  await rejects(loadFeature("one", 12), "data/one/features/0.js does not hold feature 12");
+  site.answers.set("one/features/3", { bytes: Uint8Array.of(1, 2, 3) });
+  await rejects(loadFeature("one", 50), "data/one/features/3.js is no feature shard");
+});
+
+test("a row is what lists say of a feature, and what is missing is null or empty", async () => {
+  assert.deepEqual(await loadRow("one", 32), { feature: 32, explanation: "first", tokens: ["a"], density: 0.25 });
+  assert.deepEqual(await loadRow("one", 33), { feature: 33, explanation: "", tokens: [], density: null });
+  assert.deepEqual((await loadRow("one", 60)).tokens, []);
 });

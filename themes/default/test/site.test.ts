@@ -27,6 +27,8 @@ test("keys do what the help says", () => {
     ArrowLeft: "previous",
     k: "previous",
     r: "random",
+    s: "star",
+    c: "cite",
   };
   for (const [key, action] of Object.entries(plain)) assert.equal(keyAction(press(key), false), action);
   assert.equal(keyAction(press("K", { ctrlKey: true }), false), "search");
@@ -36,7 +38,7 @@ test("keys do what the help says", () => {
 });
 
 test("typing is left alone, but for Escape and Ctrl K", () => {
-  for (const key of ["/", "?", "j", "k", "r", "ArrowLeft"]) assert.equal(keyAction(press(key), true), null);
+  for (const key of ["/", "?", "j", "k", "r", "s", "c", "ArrowLeft"]) assert.equal(keyAction(press(key), true), null);
   assert.equal(keyAction(press("Escape"), true), "blur");
   assert.equal(keyAction(press("Escape"), false), null);
 });
@@ -66,10 +68,8 @@ test("options go round from either end", () => {
 test("a random feature is one that fires", () => {
   const shard = {
     start: 100,
-    columns: [],
-    values: [],
     explanations: [],
-    clusters: [],
+    densities: [],
     tokens: [[], ["a"], [], ["b"]],
   };
   assert.equal(

@@ -2,16 +2,16 @@ import type {
   FeaturePayload,
   FeatureShard,
   MapShard,
-  PostingShard,
+  MinimapShard,
+  PiecesShard,
   SaePayload,
   SitePayload,
   TableShard,
-  VocabularyShard,
+  TitleShard,
 } from "../payloads.ts";
-import { loadShard, ShardError } from "./shards.ts";
-
-/** Fields that the search index covers. */
-export type Field = "word" | "token";
+import { decodeFeatures } from "./feature-codec.ts";
+import { PackedError } from "./packed.ts";
+import { loadBytes, loadShard, ShardError } from "./shards.ts";
 
 /** What every page may know of the whole atlas. */
 export function loadSite(): Promise<SitePayload> {
@@ -32,34 +32,69 @@ export async function loadFeature(
 ): Promise<{ shard: FeatureShard; payload: FeaturePayload }> {
   const { features_per_shard: size } = await loadSite();
   const key = `${sae}/features/${Math.floor(feature / size)}`;
-  const shard = await loadShard<FeatureShard>(key);
+  const shard = await loadFeatures(sae, key);
   const payload = shard.features.find((entry) => entry.feature_idx === feature);
   if (payload === undefined) throw new ShardError(key, `does not hold feature ${feature}`);
   return { shard, payload };
 }
 
-/** Shard `number` of the feature table. */
-export function loadTable(sae: string, number: number): Promise<TableShard> {
-  return loadShard<TableShard>(`${sae}/table/${number}`);
+const shards = new Map<string, Promise<FeatureShard>>();
+
+/** Feature shard `key`, decoded once. */
+function loadFeatures(sae: string, key: string): Promise<FeatureShard> {
+  const known = shards.get(key);
+  if (known !== undefined) return known;
+  const loading = readFeatures(sae, key);
+  shards.set(key, loading);
+  loading.catch(() => shards.delete(key));
+  return loading;
 }
 
-/** The table shard that holds `feature`. */
-export async function loadTableOf(sae: string, feature: number): Promise<TableShard> {
-  const { rows_per_table_shard: size } = await loadSite();
-  return loadTable(sae, Math.floor(feature / size));
+async function readFeatures(sae: string, key: string): Promise<FeatureShard> {
+  const [{ columns }, { pieces }, bytes] = await Promise.all([
+    loadSae(sae),
+    loadShard<PiecesShard>("pieces"),
+    loadBytes(key),
+  ]);
+  try {
+    return decodeFeatures(bytes, pieces, columns.length);
+  } catch (error) {
+    throw new ShardError(key, error instanceof PackedError ? error.message : "is damaged");
+  }
 }
 
-/** Places of all features of an SAE. */
+/** The columns of the feature table; their values are in `core/columns.ts`. */
+export function loadTable(sae: string): Promise<TableShard> {
+  return loadShard<TableShard>(`${sae}/table`);
+}
+
+/** Title shard `number`. */
+export function loadTitles(sae: string, number: number): Promise<TitleShard> {
+  return loadShard<TitleShard>(`${sae}/titles/${number}`);
+}
+
+/** Part `number` of all explanations and tokens, for whoever needs every one; its densities are empty. */
+export function loadTexts(sae: string, number: number): Promise<TitleShard> {
+  return loadShard<TitleShard>(`${sae}/texts/${number}`);
+}
+
+/** The title shard that holds `feature`. */
+export async function loadTitlesOf(sae: string, feature: number): Promise<TitleShard> {
+  const { rows_per_title_shard: size } = await loadSite();
+  return loadTitles(sae, Math.floor(feature / size));
+}
+
+/** What lies on the map of an SAE. */
 export function loadMap(sae: string): Promise<MapShard> {
   return loadShard<MapShard>(`${sae}/map`);
 }
 
-/** The sorted terms of one field. */
-export function loadVocabulary(field: Field): Promise<VocabularyShard> {
-  return loadShard<VocabularyShard>(`search/${field}/vocabulary`);
+/** The bytes of part `number` of a map, as `MapShard` explains. */
+export function loadMapPart(sae: string, number: number): Promise<Uint8Array> {
+  return loadBytes(`${sae}/map/${number}`);
 }
 
-/** Postings of the consecutive terms of shard `number`. */
-export function loadPostings(field: Field, number: number): Promise<PostingShard> {
-  return loadShard<PostingShard>(`search/${field}/${number}`);
+/** The map of an SAE as a small picture. */
+export function loadMinimap(sae: string): Promise<MinimapShard> {
+  return loadShard<MinimapShard>(`${sae}/minimap`);
 }

@@ -26,7 +26,29 @@ export function percent(fraction: number | null, digits = 3): string {
   return `${decimal(fraction * 100, digits)}${NARROW_SPACE}%`;
 }
 
-const WHOLE = new Set(["tokens", "contexts", "documents", "count", "id"]);
+/** With sign and two decimals, or two digits where that would be zero: `+2.31`, `−0.0042`. */
+export function signed(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return NO_DATA;
+  const sign = value < 0 ? "\u2212" : "+";
+  const size = Math.abs(value);
+  if (size !== 0 && size < 0.01) return sign + decimal(size, 2);
+  const places = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  return sign + size.toLocaleString("en-US", places);
+}
+
+/** How often something happens: `1 in 870 tokens`, from half on `63 % of tokens`. Both are positive. */
+export function oneIn(count: number, total: number): string {
+  if (count * 2 >= total) return `${percent(count / total)} of tokens`;
+  return `1 in ${ratio(count / total)} tokens`;
+}
+
+/** 1 / `share`, in words of `oneIn`: two digits below ten, else whole. */
+export function ratio(share: number): string {
+  const inverse = 1 / share;
+  return inverse < 10 ? decimal(inverse, 2) : integer(Math.round(inverse));
+}
+
+const WHOLE = new Set(["tokens", "contexts", "documents", "count", "id", "none"]);
 
 /** A scalar column's value in the manner of its unit (a key of UNITS in atlas/schema.py). */
 export function scalar(value: number | null, unit: string): string {

@@ -1,30 +1,24 @@
-import type { ColumnPayload } from "../payloads.ts";
-import { loadTableOf } from "./data.ts";
+import { loadTitlesOf } from "./data.ts";
 
-/** What the feature table says of one feature. */
+/** What lists say of one feature. */
 export interface FeatureRow {
   feature: number;
   /** "" where there is none. */
   explanation: string;
-  /** Tokens it fires on most, exact text. */
+  /** Tokens it fires on most, exact text; none of a dead feature. */
   tokens: string[];
-  /** Cluster on the map; -1 is none. */
-  cluster: number;
-  columns: ColumnPayload[];
-  /** In the order of `columns`. */
-  values: (number | null)[];
+  /** Share of the tokens on which it fires, to four digits; null where unknown. */
+  density: number | null;
 }
 
-/** The row of one feature; loads one table shard. */
+/** The row of one feature; loads one title shard. */
 export async function loadRow(sae: string, feature: number): Promise<FeatureRow> {
-  const shard = await loadTableOf(sae, feature);
+  const shard = await loadTitlesOf(sae, feature);
   const at = feature - shard.start;
   return {
     feature,
     explanation: shard.explanations[at] ?? "",
     tokens: shard.tokens[at] ?? [],
-    cluster: shard.clusters[at] ?? -1,
-    columns: shard.columns,
-    values: shard.values.map((column) => column[at] ?? null),
+    density: shard.densities[at] ?? null,
   };
 }

@@ -1,12 +1,17 @@
+import type { SitePayload } from "../payloads.ts";
+import { placeOf } from "./search-index.ts";
+import type { Field, Postings } from "./search-index.ts";
 import type { Likeness, TermMatch } from "./search-terms.ts";
 
 /** Why a feature was found. */
 export interface Reason {
-  kind: "number" | "word" | "token";
-  /** The term of the index, exact text. */
+  kind: "number" | Field | "meaning";
+  /** The term of the index, exact text; "" for meaning. */
   term: string;
   how: Likeness;
-  /** Strength in the index, 0..1. */
+  /** What was typed. */
+  typed: string;
+  /** Strength in the index, 0..1; cosine of the meanings. */
   weight: number;
 }
 
@@ -17,81 +22,120 @@ export interface Hit {
   feature: number;
   score: number;
   reasons: Reason[];
+  /** Whether it answers every part of the query. */
+  whole: boolean;
 }
 
-/** Hits of one typed word by `hitKey`. */
-export type PartHits = Map<string, Hit>;
+/** What one part of a query found, by number of feature, counted on through all SAEs. */
+export type PartHits = Map<number, PartHit>;
+
+interface PartHit {
+  score: number;
+  reasons: Reason[];
+  /** What each reason adds to the score, in their order. */
+  worths: number[];
+}
 
 const QUALITY: Record<Likeness, number> = { exact: 1, prefix: 0.6, similar: 0.4 };
+/** Chosen on the query sets of bench/search_quality.py. */
+const TRUST: Record<Reason["kind"], number> = {
+  number: 1,
+  word: 1,
+  token: 1,
+  phrase: 1,
+  example: 1,
+  seen: 0.1,
+  meaning: 0.25,
+};
 
-/** The same for every hit of one feature. */
-export function hitKey(sae: number, feature: number): string {
-  return `${sae}/${feature}`;
+function worth({ kind, how, weight }: Reason, rarity: number): number {
+  return TRUST[kind] * QUALITY[how] * weight * rarity;
 }
 
-/** Adds the postings (flat triples: SAE, feature, weight 0..1000) of one term to what one typed word found. */
+/** What it is worth to have a term that `count` of `total` features have: 1 for one of them, near 0 for all. */
+export function rarityOf(count: number, total: number): number {
+  return Math.log1p(total / Math.max(count, 1)) / Math.log1p(Math.max(total, 1));
+}
+
+/** Adds the postings of one matched entry, a term of that `rarity`, to what `typed` found. */
 export function addPostings(
   found: PartHits,
-  kind: "word" | "token",
-  match: TermMatch,
-  postings: readonly number[],
+  typed: string,
+  { entry, how }: TermMatch,
+  postings: Postings,
+  rarity: number,
 ): void {
-  for (let at = 0; at + 2 < postings.length; at += 3) {
-    const weight = (postings[at + 2] ?? 0) / 1000;
-    const reason: Reason = { kind, term: match.text, how: match.how, weight };
-    addHit(found, {
-      sae: postings[at] ?? 0,
-      feature: postings[at + 1] ?? 0,
-      score: QUALITY[match.how] * weight,
-      reasons: [reason],
-    });
+  for (const [at, number] of postings.numbers.entries()) {
+    const weight = postings.weights[at] ?? 0;
+    addReason(found, number, { kind: entry.field, term: entry.text, how, typed, weight }, rarity);
   }
 }
 
-/** Adds a hit; of several reasons of one kind the strongest counts, reasons of different kinds add up. */
-function addHit(found: PartHits, hit: Hit): void {
-  const key = hitKey(hit.sae, hit.feature);
-  const known = found.get(key);
+/** Adds one reason; of several of one kind the best counts, reasons of different kinds add up. */
+export function addReason(found: PartHits, number: number, reason: Reason, rarity = 1): void {
+  const worthOf = worth(reason, rarity);
+  const known = found.get(number);
   if (known === undefined) {
-    found.set(key, hit);
+    found.set(number, { score: worthOf, reasons: [reason], worths: [worthOf] });
     return;
   }
-  const score = (reason: Reason) => QUALITY[reason.how] * reason.weight;
-  const reasons = [...known.reasons, ...hit.reasons].sort((a, b) => score(b) - score(a));
-  const kinds = reasons.map((reason) => reason.kind);
-  known.reasons = reasons.filter((reason, at) => kinds.indexOf(reason.kind) === at);
-  known.score = known.reasons.reduce((sum, reason) => sum + score(reason), 0);
+  const at = known.reasons.findIndex(({ kind }) => kind === reason.kind);
+  const place = at < 0 ? known.reasons.length : at;
+  const beaten = known.worths[place] ?? 0;
+  if (at >= 0 && beaten >= worthOf) return;
+  known.reasons[place] = reason;
+  known.worths[place] = worthOf;
+  known.score += worthOf - beaten;
 }
 
 /** Hits of a whole query. */
 export interface Ranking {
   hits: Hit[];
-  /** False where no feature answers every part, so that the hits answer only some. */
-  complete: boolean;
+  /** Hits that answer every part. Where it is 0, all hits answer only some, or are only alike in meaning. */
+  answering: number;
 }
 
-/** Features that answer all parts, strongest first; where none does, those that answer most parts. */
-export function combine(parts: readonly PartHits[]): Ranking {
-  const all = new Map<string, Hit & { parts: number }>();
-  for (const part of parts) {
-    for (const [key, hit] of part) {
-      const known = all.get(key);
-      if (known === undefined) all.set(key, { ...hit, parts: 1 });
-      else {
-        known.parts += 1;
-        known.score += hit.score;
-        known.reasons = [...known.reasons, ...hit.reasons];
-      }
+/**
+ * Features that answer some of the parts, best first. `whole` holds what answers all parts at once, `meaning` what is
+ * like the query as a whole, and needs no word of it. A score is the sum over the parts, times the share of the parts
+ * that are answered, plus that of the meaning; ties go by SAE and number.
+ */
+export function combine(
+  parts: readonly PartHits[],
+  site: SitePayload,
+  whole: PartHits = new Map(),
+  meaning: PartHits = new Map(),
+): Ranking {
+  const all = new Map<number, Sum>();
+  for (const part of parts) addPart(all, part, 1);
+  addPart(all, whole, parts.length);
+  for (const sum of all.values()) sum.score *= Math.min(sum.parts, parts.length) / parts.length;
+  addPart(all, meaning, 0);
+  const ranked = [...all].sort(([a, left], [b, right]) => right.score - left.score || a - b);
+  const hits = ranked.map(([number, sum]) => ({
+    ...placeOf(site, number),
+    score: sum.score,
+    reasons: sum.reasons,
+    whole: sum.parts >= parts.length && sum.parts > 0,
+  }));
+  return { hits, answering: hits.filter((hit) => hit.whole).length };
+}
+
+interface Sum {
+  score: number;
+  reasons: Reason[];
+  /** Parts of the query that are answered. */
+  parts: number;
+}
+
+function addPart(all: Map<number, Sum>, found: PartHits, answered: number): void {
+  for (const [number, { score, reasons }] of found) {
+    const known = all.get(number);
+    if (known === undefined) all.set(number, { score, reasons: [...reasons], parts: answered });
+    else {
+      known.score += score;
+      known.reasons.push(...reasons);
+      known.parts += answered;
     }
   }
-  const hits = [...all.values()];
-  const whole = hits.filter((hit) => hit.parts === parts.length);
-  const order = (a: Hit & { parts: number }, b: Hit & { parts: number }) =>
-    b.parts - a.parts || b.score - a.score || a.sae - b.sae || a.feature - b.feature;
-  const complete = whole.length > 0 || hits.length === 0;
-  const chosen = (complete ? whole : hits).sort(order);
-  return {
-    hits: chosen.map(({ sae, feature, score, reasons }) => ({ sae, feature, score, reasons })),
-    complete,
-  };
 }

@@ -1,3 +1,4 @@
+import type { SitePayload } from "../payloads.ts";
 import { page } from "./page.ts";
 
 /** A data file that could not be read; `message` is fit for people. */
@@ -30,9 +31,18 @@ globalThis.atlasShard = (key, payload) => receivers.get(key)?.(payload);
  * A shard is read once; after a failure the next call tries again. Rejects with `ShardError`.
  */
 export function loadShard<Payload>(key: string): Promise<Payload> {
+  return once(key, (payload) => decodeShard<Payload>(key, payload));
+}
+
+/** The bytes of shard `key`, for those that hold no JSON; otherwise as `loadShard`. */
+export function loadBytes(key: string): Promise<Uint8Array> {
+  return once(key, (payload) => decodeBytes(key, payload));
+}
+
+function once<Content>(key: string, decode: (payload: string) => Promise<Content>): Promise<Content> {
   const known = cache.get(key);
-  if (known !== undefined) return known as Promise<Payload>;
-  const loading = fetchPayload(key).then((payload) => decodeShard<Payload>(key, payload));
+  if (known !== undefined) return known as Promise<Content>;
+  const loading = fetchPayload(key).then(decode);
   cache.set(key, loading);
   loading.catch(() => cache.delete(key));
   return loading;
@@ -41,15 +51,42 @@ export function loadShard<Payload>(key: string): Promise<Payload> {
 /** The value in a shard's text; rejects with `ShardError` where it is damaged. */
 export async function decodeShard<Payload>(key: string, payload: string): Promise<Payload> {
   try {
-    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
-    const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return (await new Response(inflated).json()) as Payload;
+    return (await inflate(payload).json()) as Payload;
   } catch {
     throw new ShardError(key, "is damaged");
   }
 }
 
-function fetchPayload(key: string): Promise<string> {
+/** The bytes in a shard's text; rejects with `ShardError` where it is damaged. */
+export async function decodeBytes(key: string, payload: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await inflate(payload).arrayBuffer());
+  } catch {
+    throw new ShardError(key, "is damaged");
+  }
+}
+
+function inflate(payload: string): Response {
+  const text = atob(payload);
+  const bytes = new Uint8Array(text.length);
+  // A loop takes a twentieth of the time of `Uint8Array.from`: 3 ms for the map of 131,072 features.
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
+}
+
+/**
+ * Address of shard `key`. Data files are named after what they hold, so a cache would mix two builds but for the build
+ * id, which `site` alone knows: a page that named it would change with every build.
+ */
+async function address(key: string): Promise<string> {
+  const path = `${page().root}data/${key}.js`;
+  if (key === "site") return path;
+  const { build_id } = await loadShard<SitePayload>("site");
+  return `${path}?v=${encodeURIComponent(build_id)}`;
+}
+
+async function fetchPayload(key: string): Promise<string> {
+  const source = await address(key);
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     const finish = (reason: string | null, payload = "") => {
@@ -63,7 +100,7 @@ function fetchPayload(key: string): Promise<string> {
     receivers.set(key, (payload) => finish(null, payload));
     script.addEventListener("error", () => finish("could not be loaded"));
     script.addEventListener("load", () => finish("holds other data than its name says"));
-    script.src = `${page().root}data/${key}.js?v=${encodeURIComponent(page().build)}`;
+    script.src = source;
     document.head.append(script);
   });
 }

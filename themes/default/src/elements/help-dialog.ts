@@ -1,7 +1,9 @@
-import { define, LightElement } from "../core/element.ts";
-import { html } from "../core/lit.ts";
+import { define } from "../core/element.ts";
+import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
 import { page } from "../core/page.ts";
+import { canKeepOffline, isKeptOffline, keepOffline, leaveOffline } from "../offline/register.ts";
+import { Modal, theOnly } from "./modal.ts";
 
 type Row = [keys: string[], meaning: string];
 
@@ -18,6 +20,8 @@ const BY_KIND: Record<string, [title: string, rows: Row[]]> = {
     [
       [["→", "j"], "next feature"],
       [["←", "k"], "previous feature"],
+      [["s"], "star, or write a note on the star"],
+      [["c"], "cite"],
       [["Tab", "← →"], "in an example: go through the tokens that fire, with their values"],
     ],
   ],
@@ -27,6 +31,9 @@ const BY_KIND: Record<string, [title: string, rows: Row[]]> = {
       [["↑ ↓"], "from row to row"],
       [["PgUp", "PgDn", "Home", "End"], "further"],
       [["Enter"], "open the feature"],
+      [["Space", "Ctrl A", "Esc"], "choose it, all of them, none"],
+      [["Shift ↑", "Shift ↓", "Shift Space"], "choose a stretch of rows"],
+      [["← →"], "to columns at the side"],
     ],
   ],
   map: [
@@ -36,37 +43,75 @@ const BY_KIND: Record<string, [title: string, rows: Row[]]> = {
       [["+", "−"], "zoom"],
       [["0"], "show everything"],
       [["Enter"], "open the feature nearest to the centre"],
+      [["Space", "V"], "select it, or what is in view"],
+      [["Shift"], "and drag: select what a line goes around"],
+      [["Esc"], "clear the selection"],
+    ],
+  ],
+  starred: [
+    "Your lists",
+    [
+      [["Alt ↑", "Alt ↓"], "in a feature or a heading: move it up or down"],
+      [["Ctrl Z"], "undo the last change"],
     ],
   ],
 };
 
-/** The list of keys, as a modal dialog. */
-export class HelpDialog extends LightElement {
-  /** Shows the dialog; Escape, the button or a click beside it close it. */
-  open(): void {
-    void this.updateComplete.then(() => {
-      const dialog = this.querySelector("dialog");
-      if (dialog?.open === false) dialog.showModal();
-    });
+/** The list of keys, the way to the guided first minute, and reading offline. */
+export class HelpDialog extends Modal {
+  private isKept = false;
+  private said = "";
+
+  override open(): void {
+    super.open();
+    if (canKeepOffline()) void isKeptOffline().then((kept) => this.tell(kept, ""));
   }
 
-  private close(event: MouseEvent): void {
-    const dialog = this.querySelector("dialog");
-    const target = event.target as Element;
-    if (target === dialog || target.closest("button") !== null) dialog?.close();
+  private tell(kept: boolean, said: string): void {
+    this.isKept = kept;
+    this.said = said;
+    this.requestUpdate();
   }
 
-  protected override render(): TemplateResult {
+  private async turnOffline(): Promise<void> {
+    try {
+      if (this.isKept) {
+        await leaveOffline();
+        this.tell(false, "Nothing is kept any more.");
+      } else {
+        await keepOffline();
+        this.tell(true, "Pages you open from now on can be read without a network.");
+      }
+    } catch {
+      this.tell(this.isKept, "The browser does not allow it here.");
+    }
+  }
+
+  protected override heading(): string {
+    return "Keys";
+  }
+
+  private guide(): void {
+    this.close();
+    theOnly("atlas-guide-dialog").open();
+  }
+
+  protected override content(): TemplateResult {
     const special = BY_KIND[page().kind];
-    return html`<dialog class="help" aria-labelledby="help-title" @click=${(event: MouseEvent) => this.close(event)}>
-      <div>
-        <h2 id="help-title">Keys</h2>
-        ${special === undefined ? null : [html`<h3>${special[0]}</h3>`, rows(special[1])]}
-        <h3>Everywhere</h3>
-        ${rows(EVERYWHERE)}
-        <button type="button">Close</button>
-      </div>
-    </dialog>`;
+    return html`${special === undefined ? nothing : [html`<h3>${special[0]}</h3>`, rows(special[1])]}
+      <h3>Everywhere</h3>
+      ${rows(EVERYWHERE)}
+      <p class="modal-actions">
+        <button type="button" @click=${() => this.guide()}>What am I looking at?</button>
+        ${
+          canKeepOffline()
+            ? html`<button type="button" aria-pressed=${this.isKept ? "true" : "false"} @click=${() => void this.turnOffline()}>
+                Keep pages for offline
+              </button>`
+            : nothing
+        }
+      </p>
+      <p class="said" role="status">${this.said}</p>`;
   }
 }
 

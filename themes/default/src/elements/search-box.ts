@@ -1,5 +1,4 @@
 import type { SitePayload } from "../payloads.ts";
-import { loadSite } from "../core/data.ts";
 import { define, LightElement } from "../core/element.ts";
 import { showReason, showTitle } from "../core/hit-view.ts";
 import { featurePath, open, searchPath } from "../core/links.ts";
@@ -11,11 +10,14 @@ import { loadRow } from "../core/rows.ts";
 import type { FeatureRow } from "../core/rows.ts";
 import { showText } from "../core/show.ts";
 import { search } from "../core/search.ts";
+import { openIndex } from "../core/search-index.ts";
 import type { Hit } from "../core/search-rank.ts";
+import { hitsIn, keepFulfilling, namesFeatures } from "../search/results.ts";
 import { prepareInput, step } from "../frame/combobox.ts";
+import { searchForm } from "../frame/search-form.ts";
 
 const SHOWN = 8;
-const PAUSE_MS = 150;
+const PAUSE_MS = 60;
 
 interface Option extends Hit {
   row?: FeatureRow;
@@ -33,12 +35,17 @@ class SearchBox extends LightElement {
   private timer = 0;
 
   override connectedCallback(): void {
+    if (this.querySelector("form") === null) this.append(searchForm());
     super.connectedCallback();
     this.input = this.querySelector("input");
     if (this.input === null) return;
     prepareInput(this.input, "search-options");
     this.input.addEventListener("input", () => this.typed());
-    this.input.addEventListener("focus", () => this.typed());
+    this.input.addEventListener("focus", () => {
+      // What every search needs first; a failure shows when something is typed.
+      openIndex().catch(() => undefined);
+      this.typed();
+    });
     this.input.addEventListener("blur", () => this.show(false));
     this.input.addEventListener("keydown", (event) => this.pressed(event));
     this.querySelector("form")?.addEventListener("submit", (event) => {
@@ -63,17 +70,30 @@ class SearchBox extends LightElement {
       return this.show(false);
     }
     try {
-      this.site = await loadSite();
-      const { hits } = await search(parseQuery(query), page().sae);
+      const hits = await this.suggest(query);
       if (query !== this.query) return;
       this.options = hits.slice(0, SHOWN);
-      this.message = hits.length === 0 ? "Nothing found" : "";
+      const nothing = namesFeatures(parseQuery(query)) ? "Nothing found" : "Enter lists all features that fulfil this";
+      this.message = hits.length === 0 ? nothing : "";
     } catch (error) {
       this.options = [];
       this.message = `The search does not work: ${error instanceof Error ? error.message : String(error)}`;
     }
     this.show(document.activeElement === this.input);
     for (const option of this.options) void this.describe(option);
+  }
+
+  private async suggest(typed: string): Promise<Hit[]> {
+    const query = parseQuery(typed);
+    const { site } = await openIndex();
+    this.site = site;
+    if (!namesFeatures(query)) return [];
+    const kept = async (meaning: boolean) => {
+      const { hits } = await search(query, { preferred: query.saes[0] ?? page().sae, meaning });
+      return (await keepFulfilling(hitsIn(hits, site, query, ""), site, query)).hits;
+    };
+    const hits = await kept(false);
+    return hits.length > 0 ? hits : kept(true);
   }
 
   private async describe(option: Option): Promise<void> {
@@ -89,6 +109,9 @@ class SearchBox extends LightElement {
     if (event.key === "Escape" && this.expanded) {
       event.preventDefault();
       this.show(false);
+    } else if (event.key === "Escape" && this.input !== null) {
+      this.input.value = "";
+      this.typed();
     } else if (event.key === "Enter") {
       event.preventDefault();
       this.choose(this.active, event);

@@ -38,3 +38,8 @@ class ThemeToggle extends LightElement {
 }
 
 define("atlas-theme-toggle", ThemeToggle);
+
+// Without scripts it could do nothing, so pages need not name it; a theme may, to choose its place.
+if (document.querySelector("atlas-theme-toggle") === null) {
+  document.querySelector("header.top")?.append(document.createElement("atlas-theme-toggle"));
+}

@@ -1,3 +1,8 @@
 // The feature page.
-import "virtual:panels";
-import "../elements/examples.ts";
+import "../elements/feature.ts";
+import "../elements/cite.ts";
+import "../elements/guide.ts";
+import "../elements/star.ts";
+import { startFigures } from "../figures/start.ts";
+
+startFigures();

@@ -6,7 +6,7 @@ export function startCopying(): void {
     element.role = "button";
     element.tabIndex = 0;
     element.title = "Copy";
-    const copy = () => void copyText(element.textContent ?? "").then((done) => confirm(element, done));
+    const copy = () => copyFrom(element, element.textContent ?? "");
     element.addEventListener("click", copy);
     element.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -16,7 +16,13 @@ export function startCopying(): void {
   }
 }
 
-async function copyText(text: string): Promise<boolean> {
+/** Copies `text`, and says beside `element` whether that worked. */
+export function copyFrom(element: HTMLElement, text: string): void {
+  void copyText(text).then((done) => confirm(element, done));
+}
+
+/** Puts `text` into the clipboard; false where the browser does not allow it. */
+export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

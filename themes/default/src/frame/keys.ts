@@ -1,7 +1,7 @@
-import "../elements/help-dialog.ts";
+import { openDialog } from "./dialogs.ts";
 
 /** What a key does anywhere on a page. */
-export type Action = "search" | "help" | "next" | "previous" | "random" | "blur";
+export type Action = "search" | "help" | "next" | "previous" | "random" | "star" | "cite" | "blur";
 
 /** The part of a keyboard event that decides. */
 export type Key = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
@@ -14,6 +14,8 @@ const PLAIN: Record<string, Action> = {
   ArrowLeft: "previous",
   k: "previous",
   r: "random",
+  s: "star",
+  c: "cite",
 };
 
 /** The action of `key`; while someone is typing only the ones that cannot be text count. */
@@ -57,7 +59,7 @@ function perform(action: Action): boolean {
     case "search":
       return focusSearch();
     case "help":
-      showHelp();
+      void openDialog((dialogs) => dialogs.help());
       return true;
     case "next":
       return click("a[rel=next]");
@@ -65,6 +67,10 @@ function perform(action: Action): boolean {
       return click("a[rel=prev]");
     case "random":
       return click("[data-action=random]:not([hidden])");
+    case "star":
+      return click("atlas-star .star");
+    case "cite":
+      return click("atlas-cite button");
     case "blur":
       (document.activeElement as HTMLElement | null)?.blur();
       return true;
@@ -83,11 +89,4 @@ function click(selector: string): boolean {
   const target = document.querySelector<HTMLElement>(selector);
   target?.click();
   return target !== null;
-}
-
-function showHelp(): void {
-  const known = document.querySelector("atlas-help-dialog");
-  const dialog = known ?? document.createElement("atlas-help-dialog");
-  if (known === null) document.querySelector("body")?.append(dialog);
-  dialog.open();
 }

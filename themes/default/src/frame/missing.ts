@@ -20,7 +20,10 @@ export function suggestFeature(): void {
 }
 
 /** Path of the feature that an address such as `/x/my-sae/12` or `/my-sae/0/12` means; null where it means none. */
-export function meantFeature(pathname: string, saes: readonly SaePayload[]): string | null {
+export function meantFeature(
+  pathname: string,
+  saes: readonly Pick<SaePayload, "slug" | "n_features">[],
+): string | null {
   const parts = pathname.split("/").filter((part) => part !== "");
   const numbers = parts.filter((part) => /^\d{1,9}(\.html)?$/.test(part));
   const feature = Number.parseInt(numbers.at(-1) ?? "", 10);

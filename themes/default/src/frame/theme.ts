@@ -4,8 +4,10 @@ export type Theme = (typeof THEMES)[number];
 
 const KEY = "feature-atlas:theme";
 
-/** The remembered theme; auto where nothing is remembered or the browser forbids to look. */
+/** The theme the address asks for (`?theme=dark`), else the remembered one; auto where the browser forbids to look. */
 export function readTheme(): Theme {
+  const asked = new URLSearchParams(globalThis.location?.search ?? "").get("theme");
+  if (asked !== null) return asTheme(asked);
   try {
     return asTheme(window.localStorage.getItem(KEY));
   } catch {

@@ -8,7 +8,7 @@ const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 /** Which renderer to take: the best there is, or the one asked for. */
 export type Wanted = "best" | "webgl" | "canvas";
 
-/** The fastest renderer this browser has, on a new canvas; `wanted` can insist on one. */
+/** The renderer that should be the fastest this browser has, on a new canvas; `wanted` can insist on one. */
 export function chooseRenderer(wanted: Wanted): Renderer {
   if (wanted !== "canvas") {
     const canvas = document.createElement("canvas");

@@ -56,13 +56,25 @@ export function between(stops: readonly Rgb[], share: number): Rgb {
 
 /** Palette entry of each point by its cluster. */
 export function clusterEntries(clusters: Int16Array): Uint8Array {
-  return Uint8Array.from(clusters, (cluster) => (cluster < 0 ? 0 : 1 + (cluster % CLUSTER_COLOURS)));
+  const entries = new Uint8Array(clusters.length);
+  for (let at = 0; at < clusters.length; at++) {
+    const cluster = clusters[at]!;
+    entries[at] = cluster < 0 ? 0 : 1 + (cluster % CLUSTER_COLOURS);
+  }
+  return entries;
+}
+
+/** Palette entry of each point by the layer it belongs to. */
+export function layerEntries(layerOf: Uint8Array): Uint8Array {
+  return layerOf.map((layer) => 1 + (layer % CLUSTER_COLOURS));
 }
 
 /** Palette entry of each value on `scale`. */
 export function scalarEntries(values: Float64Array, scale: Scale): Uint8Array {
-  return Uint8Array.from(values, (value) => {
-    const share = onScale(scale, value);
-    return Number.isNaN(share) ? 0 : 1 + Math.round(share * 254);
-  });
+  const entries = new Uint8Array(values.length);
+  for (let at = 0; at < values.length; at++) {
+    const share = onScale(scale, values[at]!);
+    entries[at] = Number.isNaN(share) ? 0 : 1 + Math.round(share * 254);
+  }
+  return entries;
 }

@@ -1,39 +1,56 @@
+import { loadColumn, loadColumns } from "../core/columns.ts";
 import { loadSite } from "../core/data.ts";
-import { columnIndex, fulfils, parseQuery } from "../core/query.ts";
-import type { Comparison } from "../core/query.ts";
+import { columnIndex, columnsAsked, conditionsOf, holds, parseQuery } from "../core/query.ts";
+import type { Condition, Query } from "../core/query.ts";
 import { search } from "../core/search.ts";
-import type { TableData } from "../table/data.ts";
+import type { Layer } from "./layer.ts";
+import type { Points } from "./points.ts";
 
-/** Features of `sae` that answer `typed`, best first; `table` is asked for only where conditions need it. */
-export async function findFeatures(
-  typed: string,
-  sae: string,
-  table: () => Promise<TableData>,
-): Promise<number[]> {
+/** Whether a feature number passes. */
+type Test = (feature: number) => boolean;
+
+/** Points that a search found. */
+export interface FoundPoints {
+  /** Best first. */
+  points: readonly number[];
+  /** Whether there may be weaker hits that were not looked at. */
+  cut: boolean;
+}
+
+/** Points that answer `typed`; null where nothing is asked. */
+export async function findPoints(typed: string, points: Points): Promise<FoundPoints | null> {
   const query = parseQuery(typed);
-  const { comparisons } = query;
-  const named = query.words.length + query.tokens.length > 0;
-  if (!named && comparisons.length === 0) return [];
-  const features = named ? await hitsOf(typed, sae) : (await loadedTable(table)).map((_, feature) => feature);
-  if (comparisons.length === 0) return features;
-  const data = await table();
-  return features.filter((feature) => comparisons.every((comparison) => holds(data, feature, comparison)));
+  const conditions = conditionsOf(query);
+  const named = query.words.length + query.tokens.length > 0 || query.feature !== null;
+  if (!named && conditions.length + query.saes.length === 0) return null;
+  const all = () => ({ points: Array.from({ length: points.count }, (_, point) => point), cut: false });
+  const wanted = named ? await hitsOf(query, points) : all();
+  const tests = await Promise.all(points.layers.map((layer) => testOf(layer, query, conditions)));
+  const passes = (point: number) => tests[points.layerOf[point] ?? -1]?.(points.features[point] ?? -1) ?? false;
+  return { points: wanted.points.filter(passes), cut: wanted.cut };
 }
 
-async function loadedTable(table: () => Promise<TableData>): Promise<string[]> {
-  return (await table()).explanations;
-}
-
-async function hitsOf(typed: string, sae: string): Promise<number[]> {
+async function hitsOf(query: Query, points: Points): Promise<FoundPoints> {
   const { saes } = await loadSite();
-  const { hits } = await search(parseQuery(typed), sae);
-  return hits.filter((hit) => saes[hit.sae]?.slug === sae).map(({ feature }) => feature);
+  const { hits: all, answering, cut } = await search(query, { preferred: points.layers[0]?.sae ?? "" });
+  const hits = answering > 0 ? all.filter(({ whole }) => whole) : all;
+  const layers = saes.map(({ slug }) => points.layers.findIndex(({ sae }) => sae === slug));
+  const found = hits.map(({ sae, feature }) => points.pointOf(layers[sae] ?? -1, feature));
+  return { points: found.filter((point) => point >= 0), cut: cut.length > 0 };
 }
 
-function holds(data: TableData, feature: number, comparison: Comparison): boolean {
-  const at = columnIndex(
-    data.columns.map(({ name }) => name),
-    comparison.column,
-  );
-  return at >= 0 && fulfils(data.value(at, feature), comparison);
+/** The conditions as a test of one layer's features; a column that it does not have is never fulfilled. */
+async function testOf({ sae }: Layer, { saes }: Query, conditions: readonly Condition[]): Promise<Test> {
+  if (saes.length > 0 && !saes.includes(sae)) return () => false;
+  if (conditions.length === 0) return () => true;
+  const names = (await loadColumns(sae)).map(({ name }) => name);
+  const values = new Map<string, Float64Array>();
+  for (const typed of columnsAsked(conditions)) {
+    const name = names[columnIndex(names, typed)];
+    if (name !== undefined) values.set(typed, (await loadColumn(sae, name)).values);
+  }
+  return (feature) =>
+    conditions.every((condition) =>
+      holds(condition, (typed) => values.get(typed)?.[feature] ?? Number.NaN),
+    );
 }

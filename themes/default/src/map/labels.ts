@@ -3,8 +3,12 @@ import type { Points } from "./points.ts";
 import type { View } from "./view.ts";
 import { toScreen } from "./view.ts";
 
+/** What a label names: a whole layer, a cluster, or one point. */
+export type LabelKind = "layer" | "group" | "point";
+
 /** A name written on the map. */
 export interface Label {
+  kind: LabelKind;
   text: string;
   /** Place in map units. */
   x: number;
@@ -15,6 +19,7 @@ export interface Label {
 
 /** A label's place on the screen: the middle of its text. */
 export interface Placed {
+  kind: LabelKind;
   text: string;
   x: number;
   y: number;
@@ -22,26 +27,59 @@ export interface Placed {
 
 /** Longer names would hide what they name. */
 const MOST_LETTERS = 36;
-const HEIGHT = 16;
 const GAP = 6;
+/** Height of a line of text of each kind, and how far below its place it is written, in pixels. */
+const LINE: Readonly<Record<LabelKind, { height: number; below: number }>> = {
+  layer: { height: 18, below: -12 },
+  group: { height: 16, below: 0 },
+  point: { height: 14, below: 15 },
+};
 
-/** One label per cluster that has a name, in the middle of its points, largest first. */
-export function clusterLabels(points: Points): Label[] {
-  const members = new Map<number, number[]>();
-  for (const [point, cluster] of points.clusters.entries()) {
-    const known = members.get(cluster);
-    if (known === undefined) members.set(cluster, [point]);
-    else known.push(point);
-  }
-  const labels = [...members].flatMap(([cluster, group]): Label[] => {
-    const text = cluster < 0 ? "" : shortened(points.clusterLabels[cluster] ?? "");
-    const middle = (axis: Uint16Array) => median(group.map((point) => axis[point] ?? 0));
-    return text === "" ? [] : [{ text, x: middle(points.x), y: middle(points.y), weight: group.length }];
-  });
-  return labels.sort((a, b) => b.weight - a.weight || a.x - b.x);
+/** The names of the layers, where there are several side by side, and of all clusters that have one, largest first. */
+export function mapLabels(points: Points, arrangement: "side" | "over"): Label[] {
+  const named = points.layers.length > 1 && arrangement === "side" ? layerLabels(points) : [];
+  return [...named, ...groupLabels(points)];
 }
 
-function shortened(text: string): string {
+function layerLabels({ layers, placements }: Points): Label[] {
+  return layers.map(({ title, x, y, features }, number) => {
+    const { scale, left, top } = placements[number] ?? { scale: 1, left: 0, top: 0 };
+    const [least, largest] = range(x);
+    const middle = left + (scale * (least + largest)) / 2;
+    const upper = top + scale * range(y)[0];
+    return { kind: "layer", text: shortened(title), x: middle, y: upper, weight: features.length };
+  });
+}
+
+function range(axis: Uint16Array): [number, number] {
+  let least = 65535;
+  let largest = 0;
+  for (const value of axis) {
+    if (value < least) least = value;
+    if (value > largest) largest = value;
+  }
+  return [least, largest];
+}
+
+function groupLabels(points: Points): Label[] {
+  const labels = points.layers.flatMap(({ groups }, layer) =>
+    groups.flatMap(({ label, size, x, y }): Label[] => {
+      const text = shortened(label);
+      return text === "" || size === 0
+        ? []
+        : [{ kind: "group", text, ...points.placeIn(layer, x, y), weight: size }];
+    }),
+  );
+  return labels.sort((a, b) => b.weight - a.weight || a.x - b.x || a.y - b.y);
+}
+
+/** The label of one point. */
+export function pointLabel(points: Points, point: number, title: string): Label {
+  return { kind: "point", text: shortened(title), ...points.place(point), weight: 1 };
+}
+
+/** `text` as canvases and one line can show it, cut to 36 letters. */
+export function shortened(text: string): string {
   const whole = inlineText(text);
   if ([...whole].length <= MOST_LETTERS) return whole;
   const signs = badges(text).flatMap(([kind, run]) => (kind === "badge" ? [`[${run}]`] : [...displayText(run)]));
@@ -51,26 +89,26 @@ function shortened(text: string): string {
   return `${signs.slice(0, cut).join("")}…`;
 }
 
-function median(numbers: number[]): number {
-  return numbers.sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
-}
-
 /** The labels that fit on the screen without touching one another; earlier ones win. `measure` gives a text's width. */
 export function placeLabels(
   labels: readonly Label[],
   view: View,
-  measure: (text: string) => number,
+  measure: (text: string, kind: LabelKind) => number,
 ): Placed[] {
-  const placed: (Placed & { half: number })[] = [];
-  for (const { text, x, y } of labels) {
-    const at = toScreen(view, x, y);
-    const half = measure(text) / 2;
-    const inside = at.x > half && at.x < view.width - half && at.y > HEIGHT && at.y < view.height - HEIGHT;
+  const placed: (Placed & { half: number; height: number })[] = [];
+  for (const { kind, text, x, y } of labels) {
+    const { height, below } = LINE[kind];
+    const place = toScreen(view, x, y);
+    const at = { x: place.x, y: place.y + below };
+    if (at.x < 0 || at.x > view.width || at.y < height || at.y > view.height - height) continue;
+    const half = measure(text, kind) / 2;
+    if (at.x < half || at.x > view.width - half) continue;
     const free = placed.every(
       (other) =>
-        Math.abs(other.x - at.x) > half + other.half + GAP || Math.abs(other.y - at.y) > HEIGHT + GAP / 2,
+        Math.abs(other.x - at.x) > half + other.half + GAP ||
+        Math.abs(other.y - at.y) > (height + other.height) / 2 + GAP / 2,
     );
-    if (inside && free) placed.push({ text, ...at, half });
+    if (free) placed.push({ kind, text, ...at, half, height });
   }
-  return placed.map(({ text, x, y }) => ({ text, x, y }));
+  return placed.map(({ kind, text, x, y }) => ({ kind, text, x, y }));
 }

@@ -1,68 +1,127 @@
-import type { MapShard } from "../payloads.ts";
-import { Grid } from "./grid.ts";
+import { cellOrder, Grid } from "./grid.ts";
+import type { Layer } from "./layer.ts";
+import { boundsOf, placed, placementsOf } from "./placement.ts";
+import type { Arrangement, Placement } from "./placement.ts";
 import type { Box } from "./view.ts";
 
-/** Largest coordinate of a map shard. */
-export const EXTENT = 65535;
+/** A feature of one of the layers. */
+export interface PointName {
+  /** Slug of the SAE. */
+  sae: string;
+  feature: number;
+}
 
-/** All features of one SAE on the map. Points are numbered 0, 1, … in the shard's order. */
+/** All points of a map: one layer, or several side by side or over one another. They are numbered by grid cells. */
 export class Points {
   readonly count: number;
   readonly x: Uint16Array;
   readonly y: Uint16Array;
+  /** Position in `layers` of the layer of each point. */
+  readonly layerOf: Uint8Array;
   readonly features: Int32Array;
-  /** Cluster of each point; -1 is none. */
+  /** Cluster of each point within its layer; -1 is none. */
   readonly clusters: Int16Array;
-  readonly clusterLabels: readonly string[];
-  /** Cluster and its number of points, the largest first; -1 is among them. */
-  readonly clusterSizes: readonly (readonly [number, number])[];
   readonly grid: Grid;
   /** The smallest box that holds all points. */
   readonly bounds: Box;
-  private readonly places = new Map<number, number>();
+  readonly layers: readonly Layer[];
+  readonly placements: readonly Placement[];
+  /** Whether layers must be told apart by the shape of their points. */
+  readonly mixed: boolean;
+  private readonly byFeature: Int32Array[];
 
-  constructor(shard: MapShard) {
-    this.count = shard.feature_idx.length;
-    this.x = Uint16Array.from(shard.x);
-    // UMAP's second axis points up, a screen's down.
-    this.y = Uint16Array.from(shard.y, (y) => EXTENT - y);
-    this.features = Int32Array.from(shard.feature_idx);
-    this.clusters = Int16Array.from(shard.cluster);
-    this.clusterLabels = shard.cluster_labels;
-    this.clusterSizes = sizesOf(this.clusters);
-    this.grid = new Grid(this.x, this.y);
+  constructor(layers: readonly Layer[], arrangement: Arrangement = "side") {
+    this.layers = layers;
+    this.placements = placementsOf(layers, arrangement);
+    this.mixed = arrangement === "over" && layers.length > 1;
+    this.count = layers.reduce((sum, layer) => sum + layer.features.length, 0);
+    const unsorted = this.gather();
+    const { order, starts } = cellOrder(unsorted.x, unsorted.y);
+    this.x = new Uint16Array(this.count);
+    this.y = new Uint16Array(this.count);
+    for (let point = 0; point < this.count; point++) {
+      this.x[point] = unsorted.x[order[point]!]!;
+      this.y[point] = unsorted.y[order[point]!]!;
+    }
+    this.layerOf = new Uint8Array(this.count);
+    this.features = new Int32Array(this.count);
+    this.clusters = new Int16Array(this.count);
+    this.byFeature = layers.map(({ size }) => new Int32Array(size).fill(-1));
+    this.grid = new Grid(this.x, this.y, starts);
     this.bounds = boundsOf(this.x, this.y);
-    for (const [point, feature] of this.features.entries()) this.places.set(feature, point);
+    this.name(order);
   }
 
-  /** The point of `feature`; -1 where it has none. */
-  pointOf(feature: number): number {
-    return this.places.get(feature) ?? -1;
+  /** The places of all layers one after the other. */
+  private gather(): { x: Uint16Array; y: Uint16Array } {
+    const [only] = this.layers;
+    if (only !== undefined && this.layers.length === 1) return only;
+    const x = new Uint16Array(this.count);
+    const y = new Uint16Array(this.count);
+    let first = 0;
+    for (const [number, layer] of this.layers.entries()) {
+      const { scale, left, top } = this.placements[number]!;
+      for (let at = 0; at < layer.features.length; at++) {
+        x[first + at] = Math.round(left + scale * layer.x[at]!);
+        y[first + at] = Math.round(top + scale * layer.y[at]!);
+      }
+      first += layer.features.length;
+    }
+    return { x, y };
+  }
+
+  private name(order: Uint32Array): void {
+    const firsts = this.layers.map((_, number) =>
+      this.layers.slice(0, number).reduce((sum, layer) => sum + layer.features.length, 0),
+    );
+    for (let point = 0; point < this.count; point++) {
+      const at = order[point]!;
+      let number = this.layers.length - 1;
+      while (firsts[number]! > at) number -= 1;
+      const layer = this.layers[number]!;
+      const own = at - firsts[number]!;
+      this.layerOf[point] = number;
+      this.features[point] = layer.features[own]!;
+      this.clusters[point] = layer.clusters[own]!;
+      this.byFeature[number]![layer.features[own]!] = point;
+    }
+  }
+
+  /** The point of a feature of layer `layer`; -1 where it has none. */
+  pointOf(layer: number, feature: number): number {
+    return this.byFeature[layer]?.[feature] ?? -1;
+  }
+
+  /** The point of the feature of that name; -1 where it has none. */
+  pointNamed({ sae, feature }: PointName): number {
+    const layer = this.layers.findIndex((each) => each.sae === sae);
+    return this.pointOf(layer, feature);
+  }
+
+  /** Which feature `point` is; null where there is no such point. */
+  named(point: number): PointName | null {
+    const feature = this.features[point];
+    const layer = this.layers[this.layerOf[point] ?? -1];
+    return feature === undefined || layer === undefined ? null : { sae: layer.sae, feature };
   }
 
   /** Place of a point. */
   place(point: number): { x: number; y: number } {
     return { x: this.x[point] ?? 0, y: this.y[point] ?? 0 };
   }
-}
 
-/** The map before any shard has arrived. */
-export const NO_POINTS = new Points({ feature_idx: [], x: [], y: [], cluster: [], cluster_labels: [] });
-
-function sizesOf(clusters: Int16Array): [number, number][] {
-  const sizes = new Map<number, number>();
-  for (const cluster of clusters) sizes.set(cluster, (sizes.get(cluster) ?? 0) + 1);
-  return [...sizes].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
-}
-
-function boundsOf(x: Uint16Array, y: Uint16Array): Box {
-  const box: Box = { left: EXTENT, top: EXTENT, right: 0, bottom: 0 };
-  for (let point = 0; point < x.length; point++) {
-    const [px = 0, py = 0] = [x[point], y[point]];
-    box.left = Math.min(box.left, px);
-    box.right = Math.max(box.right, px);
-    box.top = Math.min(box.top, py);
-    box.bottom = Math.max(box.bottom, py);
+  /** Place of (x, y) of layer `layer` on this map. */
+  placeIn(layer: number, x: number, y: number): { x: number; y: number } {
+    return placed(this.placements[layer] ?? { scale: 1, left: 0, top: 0 }, x, y);
   }
-  return x.length === 0 ? { left: 0, top: 0, right: EXTENT, bottom: EXTENT } : box;
+
+  /** Name of the cluster of a point; "" without one. */
+  clusterOf(point: number): string {
+    const cluster = this.clusters[point] ?? -1;
+    if (cluster < 0) return "";
+    return this.layers[this.layerOf[point] ?? -1]?.groups[cluster]?.label || `group ${cluster}`;
+  }
 }
+
+/** The map before any data has arrived. */
+export const NO_POINTS = new Points([]);

@@ -27,6 +27,11 @@ function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.round(share * (sorted.length - 1))] ?? 0;
 }
 
+/** The value whose place on `scale` is `share` (0..1). */
+export function atShare({ low, high, log }: Scale, share: number): number {
+  return log ? low * (high / low) ** share : low + (high - low) * share;
+}
+
 /** Place of `value` on `scale`, 0..1; NaN where it has none. Zero on a logarithmic scale is its lower end. */
 export function onScale({ low, high, log }: Scale, value: number): number {
   if (Number.isNaN(value)) return Number.NaN;

@@ -3,16 +3,27 @@ import type { Wanted } from "./choose-renderer.ts";
 import type { Palette, Rgb } from "./colours.ts";
 import { themeColour } from "./colours.ts";
 import type { Label } from "./labels.ts";
+import type { Polygon } from "./lasso.ts";
 import { drawOverlay } from "./overlay.ts";
+import { Pace } from "./pace.ts";
 import type { Points } from "./points.ts";
 import { NO_POINTS } from "./points.ts";
 import { pointRadius } from "./renderer.ts";
 import type { Renderer } from "./renderer.ts";
-import type { Camera, View } from "./view.ts";
-import { kept, toMap, toScreen, viewOf, wholeCamera } from "./view.ts";
+import type { Box, Camera, View } from "./view.ts";
+import { boxOfView, kept, toMap, toScreen, viewOf, wholeCamera } from "./view.ts";
 
 /** Pixels around the pointer in which a point counts as meant. */
 const REACH = 14;
+
+/** A map that has not moved for so long is drawn in full. */
+const STILL_MS = 120;
+
+/** A renderer that takes longer for a frame than this is exchanged for the 2-D canvas. */
+const SLOW_MS = 80;
+
+/** From so many points on, a moving picture is drawn at one pixel per CSS pixel where every pixel costs. */
+const MANY = 20_000;
 
 /** The picture of the map: two canvases in a frame, redrawn at most once a frame. */
 export class Surface {
@@ -22,16 +33,30 @@ export class Surface {
   labels: readonly Label[] = [];
   /** Ringed point; -1 is none. */
   ring = -1;
+  /** Point that is pointed at; -1 is none. */
+  hover = -1;
+  /** Points chosen one by one. */
+  picked: readonly number[] = [];
+  /** Line around the selection, or being drawn. */
+  lasso: Polygon = [];
   cross = false;
   private renderer: Renderer;
+  private readonly wanted: Wanted;
   private readonly overlay = document.createElement("canvas");
   private readonly resized = new ResizeObserver(() => this.redraw());
+  private readonly pace = new Pace();
   private colours: [Uint8Array, Palette, Rgb] = [new Uint8Array(), new Uint8Array(1024), [0, 0, 0]];
   private strong: Uint8Array | null = null;
   private scheduled = 0;
+  /** Whether the points must be drawn anew. */
+  private stale = true;
+  private moving = false;
+  private still = 0;
+  private proved = false;
 
   constructor(frame: HTMLElement, wanted: Wanted) {
     this.frame = frame;
+    this.wanted = wanted;
     this.renderer = this.take(chooseRenderer(wanted));
     frame.append(this.overlay);
     this.resized.observe(frame);
@@ -41,16 +66,20 @@ export class Surface {
   close(): void {
     this.resized.disconnect();
     window.cancelAnimationFrame(this.scheduled);
+    window.clearTimeout(this.still);
   }
 
   private take(renderer: Renderer): Renderer {
-    renderer.canvas.addEventListener("webglcontextlost", () => {
-      renderer.canvas.remove();
-      this.renderer = this.take(chooseRenderer("canvas"));
-      this.refill();
-    });
+    renderer.canvas.addEventListener("webglcontextlost", () => this.useCanvas());
     this.frame.prepend(renderer.canvas);
+    this.frame.dataset["renderer"] = renderer.kind;
     return renderer;
+  }
+
+  private useCanvas(): void {
+    this.renderer.canvas.remove();
+    this.renderer = this.take(chooseRenderer("canvas"));
+    this.refill();
   }
 
   private refill(): void {
@@ -66,6 +95,9 @@ export class Surface {
     this.camera = camera === null ? wholeCamera(points.bounds) : kept(camera, points.bounds);
     this.strong = null;
     this.ring = -1;
+    this.hover = -1;
+    this.picked = [];
+    this.lasso = [];
     this.colours[0] = new Uint8Array(points.count);
     this.refill();
   }
@@ -90,9 +122,20 @@ export class Surface {
     return viewOf(this.camera, this.points.bounds, Math.max(1, clientWidth), Math.max(1, clientHeight));
   }
 
+  /** The part of the map that is on the screen. */
+  get box(): Box {
+    return boxOfView(this.view);
+  }
+
   /** Moves the camera, within bounds. */
   move(camera: Camera): void {
     this.camera = kept(camera, this.points.bounds);
+    this.moving = true;
+    window.clearTimeout(this.still);
+    this.still = window.setTimeout(() => {
+      this.moving = false;
+      this.redraw();
+    }, STILL_MS);
     this.redraw();
   }
 
@@ -107,7 +150,7 @@ export class Surface {
   nearMiddle(count: number): number[] {
     const { view, points } = this;
     const radius = Math.hypot(view.width, view.height) / 2 / view.scale;
-    return points.grid.nearestMany(view.x, view.y, radius, count);
+    return points.grid.nearestMany(view.x, view.y, radius, count, this.box);
   }
 
   /** Pixel of a point. */
@@ -118,25 +161,60 @@ export class Surface {
 
   /** Draws with the next frame. */
   redraw(): void {
+    this.stale = true;
+    this.redrawOverlay();
+  }
+
+  /** Draws labels, rings and lines with the next frame; the points stay as they are. */
+  redrawOverlay(): void {
     if (this.scheduled !== 0) return;
-    this.scheduled = window.requestAnimationFrame(() => {
+    this.scheduled = window.requestAnimationFrame((now) => {
       this.scheduled = 0;
-      this.draw();
+      if (this.moving) this.pace.tick(now);
+      const { view } = this;
+      if (this.stale) this.drawPoints(view);
+      this.drawOverlay(view);
     });
   }
 
-  private draw(): void {
-    const { view, frame } = this;
+  private drawPoints(view: View): void {
+    this.stale = false;
+    const { points, moving } = this;
+    const full = Math.min(2, window.devicePixelRatio);
+    const ratio = moving && this.renderer.kind === "canvas" && points.count > MANY ? Math.min(1, full) : full;
+    const share = moving ? this.pace.share(points.grid.countNear(boxOfView(view))) : 1;
+    fit(this.renderer.canvas, view, ratio);
+    this.renderer.draw(view, pointRadius(points.count, view.zoom), ratio, share);
+    if (!this.proved && points.count > 0) this.prove(view, ratio);
+  }
+
+  /** After the first picture: is this renderer as fast as its name promised? */
+  private prove(view: View, ratio: number): void {
+    this.proved = true;
+    performance.mark("atlas-map-first-frame");
+    if (this.wanted !== "best" || this.renderer.kind === "canvas") return;
+    this.renderer.finish();
+    const started = performance.now();
+    this.renderer.draw(view, pointRadius(this.points.count, view.zoom), ratio, 1);
+    this.renderer.finish();
+    if (performance.now() - started > SLOW_MS) this.useCanvas();
+  }
+
+  private drawOverlay(view: View): void {
+    const { points, frame } = this;
     const ratio = Math.min(2, window.devicePixelRatio);
-    for (const canvas of [this.renderer.canvas, this.overlay]) fit(canvas, view, ratio);
-    this.renderer.draw(view, pointRadius(this.points.count, view.zoom), ratio);
+    fit(this.overlay, view, ratio);
     const css = (name: string) => `rgb(${themeColour(frame, name).join(" ")})`;
+    const place = (point: number) => (point < 0 ? null : points.place(point));
     const scene = {
       labels: this.labels,
       cross: this.cross,
-      ring: this.ring < 0 ? null : this.points.place(this.ring),
+      ring: place(this.ring),
+      hover: place(this.hover),
+      picked: this.picked.map((point) => points.place(point)),
+      lasso: this.lasso,
     };
-    drawOverlay(this.overlay, view, scene, { ink: css("ink"), paper: css("card") }, ratio);
+    drawOverlay(this.overlay, view, scene, { ink: css("ink"), paper: css("card"), soft: css("soft") }, ratio);
   }
 }
 

@@ -47,6 +47,13 @@ export function toMap(view: View, x: number, y: number): { x: number; y: number 
   return { x: view.x + (x - view.width / 2) / view.scale, y: view.y + (y - view.height / 2) / view.scale };
 }
 
+/** The part of the map that is on the screen. */
+export function boxOfView(view: View): Box {
+  const first = toMap(view, 0, 0);
+  const last = toMap(view, view.width, view.height);
+  return { left: first.x, top: first.y, right: last.x, bottom: last.y };
+}
+
 /** The camera after moving the picture by so many pixels. */
 export function panned(view: View, dx: number, dy: number): Camera {
   return { x: view.x - dx / view.scale, y: view.y - dy / view.scale, zoom: view.zoom };

@@ -1,8 +1,9 @@
 import type { TableData } from "./data.ts";
+import { TITLES } from "./data.ts";
 
 /** What a table is sorted by. */
 export interface Order {
-  /** `feature`, `explanation`, or the name of a scalar column. */
+  /** `feature`, `explanation`, or the name of a column. */
   by: string;
   descending: boolean;
 }
@@ -28,29 +29,45 @@ export function clickOrder(current: Order, by: string): Order {
   return { by, descending: by !== "feature" && by !== "explanation" };
 }
 
-/** `rows` in `order`; rows without a value come last either way, ties by feature number. */
-export function sortRows(data: TableData, rows: readonly number[], { by, descending }: Order): number[] {
-  const sign = descending ? -1 : 1;
-  if (by === "feature") return [...rows].sort((a, b) => sign * (a - b));
-  if (by === "explanation") return sortTexts(data, rows, sign);
-  const column = data.values[data.columns.findIndex(({ name }) => name === by)];
-  if (column === undefined) return [...rows];
-  return [...rows].sort((a, b) => {
-    const left = column[a] ?? Number.NaN;
-    const right = column[b] ?? Number.NaN;
-    if (Number.isNaN(left) || Number.isNaN(right))
-      return Number(Number.isNaN(left)) - Number(Number.isNaN(right)) || a - b;
-    return sign * (left - right) || a - b;
-  });
+/** What must have arrived of all rows before they can be sorted. */
+export function neededForOrder(data: TableData, { by }: Order): string[] {
+  if (by === "explanation") return [TITLES];
+  return data.column(by) === undefined ? [] : [by];
 }
 
-function sortTexts(data: TableData, rows: readonly number[], sign: number): number[] {
+/** `rows` in `order`; rows without a value come last either way, ties by feature number. */
+export function sortRows(data: TableData, rows: Uint32Array, { by, descending }: Order): Uint32Array {
+  if (by === "feature") return descending ? rows.slice().sort().reverse() : rows.slice().sort();
+  if (by === "explanation") return sortTexts(data, rows, descending);
+  const values = data.valuesOf(by);
+  if (values === undefined) return rows.slice();
+  const sign = descending ? -1 : 1;
+  return withLast(
+    rows,
+    (feature) => Number.isNaN(values[feature] ?? Number.NaN),
+    (a, b) => sign * ((values[a] ?? 0) - (values[b] ?? 0)) || a - b,
+  );
+}
+
+function sortTexts(data: TableData, rows: Uint32Array, descending: boolean): Uint32Array {
   const { compare } = new Intl.Collator("en");
-  const text = (feature: number) => data.explanations[feature] ?? "";
-  return [...rows].sort((a, b) => {
-    const left = text(a);
-    const right = text(b);
-    if (left === "" || right === "") return Number(left === "") - Number(right === "") || a - b;
-    return sign * compare(left, right) || a - b;
-  });
+  const sign = descending ? -1 : 1;
+  return withLast(
+    rows,
+    (feature) => data.explanation(feature) === "",
+    (a, b) => sign * compare(data.explanation(a), data.explanation(b)) || a - b,
+  );
+}
+
+/** Sorts those of `rows` that are not `missing`; the missing follow by feature number. */
+function withLast(
+  rows: Uint32Array,
+  missing: (feature: number) => boolean,
+  compare: (a: number, b: number) => number,
+): Uint32Array {
+  const present = rows.filter((feature) => !missing(feature)).sort(compare);
+  const sorted = new Uint32Array(rows.length);
+  sorted.set(present);
+  sorted.set(rows.filter(missing).sort(), present.length);
+  return sorted;
 }

@@ -2,7 +2,13 @@
 import { gzipSync } from "node:zlib";
 
 /** How a data file answers: its payload, or what goes wrong. */
-export type Answer = { payload: unknown } | { text: string } | { key: string } | "missing" | "silent";
+export type Answer =
+  | { payload: unknown }
+  | { bytes: Uint8Array }
+  | { text: string }
+  | { key: string }
+  | "missing"
+  | "silent";
 
 interface FakeScript {
   src: string;
@@ -14,7 +20,7 @@ interface FakeScript {
 export interface FakeSite {
   /** Answer of each shard by key; may be changed at any time. */
   answers: Map<string, Answer>;
-  /** Addresses asked for, in order. */
+  /** Addresses asked for, in order; that of `site`, which the others' addresses need, is left out. */
   asked: string[];
   /** Script elements in the document right now. */
   present: Set<FakeScript>;
@@ -22,7 +28,7 @@ export interface FakeSite {
 
 /** Replaces `document` and `window`; shards then come from `answers`. */
 export function fakeSite(payloads: Record<string, unknown> = {}): FakeSite {
-  const answers = new Map<string, Answer>();
+  const answers = new Map<string, Answer>([["site", { payload: { build_id: "b 1" } }]]);
   for (const [key, payload] of Object.entries(payloads)) answers.set(key, { payload });
   const site: FakeSite = { answers, asked: [], present: new Set() };
   const createElement = (): FakeScript => {
@@ -37,7 +43,7 @@ export function fakeSite(payloads: Record<string, unknown> = {}): FakeSite {
   };
   const append = (script: FakeScript & { fire(type: string): void }) => {
     site.present.add(script);
-    site.asked.push(script.src);
+    if (!script.src.endsWith("data/site.js")) site.asked.push(script.src);
     queueMicrotask(() => answer(site, script));
   };
   Object.assign(globalThis, {
@@ -55,7 +61,11 @@ export function fakeSite(payloads: Record<string, unknown> = {}): FakeSite {
 
 /** base64 of gzip of JSON, as a data file holds it. */
 export function packed(payload: unknown): string {
-  return gzipSync(JSON.stringify(payload)).toString("base64");
+  return packedBytes(Buffer.from(JSON.stringify(payload)));
+}
+
+function packedBytes(bytes: Uint8Array): string {
+  return gzipSync(bytes).toString("base64");
 }
 
 function answer(site: FakeSite, script: FakeScript & { fire(type: string): void }): void {
@@ -67,6 +77,7 @@ function answer(site: FakeSite, script: FakeScript & { fire(type: string): void 
     return;
   }
   if ("payload" in found) globalThis.atlasShard(key, packed(found.payload));
+  else if ("bytes" in found) globalThis.atlasShard(key, packedBytes(found.bytes));
   else if ("text" in found) globalThis.atlasShard(key, found.text);
   else globalThis.atlasShard(found.key, packed({}));
   script.fire("load");

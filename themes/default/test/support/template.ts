@@ -44,6 +44,7 @@ function addValue(html: string, value: unknown): string {
   const name = /\s([.?@]?)([a-z-]+)=$/i.exec(html);
   if (name === null || html.lastIndexOf("<") < html.lastIndexOf(">")) return html + printed(value);
   const start = html.slice(0, name.index);
+  if (value === nothing) return start;
   if (name[1] === "@") return start;
   if (name[1] === "?") return value === true ? `${start} ${name[2] ?? ""}` : start;
   return `${start} ${name[2] ?? ""}="${escaped(String(value))}"`;
@@ -67,6 +68,7 @@ export function lineOf(content: unknown): string {
 /** The listeners of all `@type` attributes in `content`, in reading order. */
 export function listenersOf(content: unknown, type: string): ((event?: unknown) => void)[] {
   if (Array.isArray(content)) return content.flatMap((part) => listenersOf(part, type));
+  if (isDirective(content)) return listenersOf(resultOf(content), type);
   if (!isTemplate(content)) return [];
   return content.values.flatMap((value, at) =>
     typeof value === "function" && content.strings[at]?.endsWith(`@${type}=`) === true

@@ -1,0 +1,2 @@
+// The page of a curated list.
+import "../elements/curated-list.ts";

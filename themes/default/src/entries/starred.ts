@@ -1,0 +1,2 @@
+// The page of the reader's own lists.
+import "../elements/lists-page.ts";

@@ -1,0 +1,54 @@
+import type { Layer } from "./layer.ts";
+import { EXTENT } from "./layer.ts";
+import type { Box } from "./view.ts";
+
+/** Where a layer lies on the common map: place = (left, top) + scale * own place. */
+export interface Placement {
+  scale: number;
+  left: number;
+  top: number;
+}
+
+/** How several layers share a map: each in a field of its own, or all in the same. */
+export type Arrangement = "side" | "over";
+
+/** Share of a field that is left free around its layer. */
+const MARGIN = 0.05;
+
+/** Placement of each of `layers`. One alone stays where it is, so that addresses of places last. */
+export function placementsOf(layers: readonly Layer[], arrangement: Arrangement): Placement[] {
+  if (layers.length === 1) return [{ scale: 1, left: 0, top: 0 }];
+  const columns = arrangement === "over" ? 1 : Math.ceil(Math.sqrt(layers.length));
+  const field = EXTENT / columns;
+  return layers.map((layer, number) => {
+    const place = arrangement === "over" ? 0 : number;
+    const box = boundsOf(layer.x, layer.y);
+    const longer = Math.max(1, box.right - box.left, box.bottom - box.top);
+    const scale = (field * (1 - 2 * MARGIN)) / longer;
+    const middle = (index: number) => (index + 0.5) * field;
+    return {
+      scale,
+      left: middle(place % columns) - (scale * (box.left + box.right)) / 2,
+      top: middle(Math.floor(place / columns)) - (scale * (box.top + box.bottom)) / 2,
+    };
+  });
+}
+
+/** Place of (x, y) of a layer on the common map. */
+export function placed({ scale, left, top }: Placement, x: number, y: number): { x: number; y: number } {
+  return { x: Math.round(left + scale * x), y: Math.round(top + scale * y) };
+}
+
+/** The smallest box that holds all places; the whole map where there are none. */
+export function boundsOf(x: Uint16Array, y: Uint16Array): Box {
+  const box: Box = { left: EXTENT, top: EXTENT, right: 0, bottom: 0 };
+  for (let point = 0; point < x.length; point++) {
+    const px = x[point]!;
+    const py = y[point]!;
+    if (px < box.left) box.left = px;
+    if (px > box.right) box.right = px;
+    if (py < box.top) box.top = py;
+    if (py > box.bottom) box.bottom = py;
+  }
+  return x.length === 0 ? { left: 0, top: 0, right: EXTENT, bottom: EXTENT } : box;
+}

@@ -1,0 +1,9 @@
+// Every panel of the default theme.
+import "./coords.ts";
+import "./data.ts";
+import "./histogram.ts";
+import "./lists.ts";
+import "./logits.ts";
+import "./scalar.ts";
+import "./token-list.ts";
+import "./tokens.ts";

@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Surface } from "../src/map/surface.ts";
+import { wholeCamera } from "../src/map/view.ts";
+import { drawFrames, fakeScreen, frames } from "./support/fake-map.ts";
+import { pointsFrom } from "./support/layers.ts";
+import { Dice } from "./support/random.ts";
+
+let drawn: { kind: string; ratio: number; pixels: number }[];
+let gl: "none" | "fast" | "slow";
+let lose: (() => void) | null;
+
+/** A canvas that tells when it is drawn on; `gl` says which WebGL it has. */
+class FakeCanvas {
+  width = 300;
+  height = 150;
+  removed = false;
+  private readonly listeners = new Map<string, () => void>();
+
+  addEventListener(type: string, listener: () => void): void {
+    this.listeners.set(type, listener);
+    if (type === "webglcontextlost") lose = listener;
+  }
+
+  remove(): void {
+    this.removed = true;
+  }
+
+  getContext(kind: string): unknown {
+    if (kind === "webgl2") return gl === "none" ? null : fakeGl(this);
+    return new Proxy(
+      { canvas: this },
+      {
+        get: (target, name) => {
+          if (name === "canvas") return target.canvas;
+          if (name === "measureText") return () => ({ width: 10 });
+          if (name === "createImageData") {
+            return (width: number, height: number) => ({ width, height, data: new Uint8ClampedArray(4 * width * height) });
+          }
+          if (name === "putImageData") {
+            return () => drawn.push({ kind: "canvas", ratio: this.width / 400, pixels: this.width * this.height });
+          }
+          return () => undefined;
+        },
+        set: () => true,
+      },
+    );
+  }
+}
+
+function fakeGl(canvas: FakeCanvas): unknown {
+  return new Proxy(
+    {},
+    {
+      get: (_, name) => {
+        const text = String(name);
+        if (/^[A-Z_0-9]+$/.test(text)) return text;
+        return () => {
+          if (text === "getParameter") return "ANGLE (A fine card)";
+          if (text === "getProgramParameter") return true;
+          if (text === "drawArrays") drawn.push({ kind: "webgl", ratio: canvas.width / 400, pixels: 0 });
+          if (text === "readPixels" && gl === "slow") waitFor(100);
+          return {};
+        };
+      },
+    },
+  );
+}
+
+function waitFor(milliseconds: number): void {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until);
+}
+
+class FakeFrame {
+  clientWidth = 400;
+  clientHeight = 300;
+  dataset: Record<string, string> = {};
+  children: FakeCanvas[] = [];
+
+  append(canvas: FakeCanvas): void {
+    this.children.push(canvas);
+  }
+
+  prepend(canvas: FakeCanvas): void {
+    this.children.unshift(canvas);
+  }
+}
+
+let frame: FakeFrame;
+
+beforeEach(() => {
+  drawn = [];
+  gl = "none";
+  lose = null;
+  frame = new FakeFrame();
+  fakeScreen("");
+  Object.assign(globalThis, {
+    document: { createElement: () => new FakeCanvas() },
+    ResizeObserver: class {
+      observe() {}
+      disconnect() {}
+    },
+  });
+});
+
+const dice = new Dice(1);
+const few = pointsFrom({ x: dice.list(50, () => dice.whole(0, 60_000)), y: dice.list(50, () => dice.whole(0, 60_000)) });
+const count = 30_000;
+const many = pointsFrom({
+  x: dice.list(count, () => dice.whole(0, 60_000)),
+  y: dice.list(count, () => dice.whole(0, 60_000)),
+});
+
+const open = (wanted: "best" | "webgl" | "canvas" = "best") => new Surface(frame as unknown as HTMLElement, wanted);
+
+test("however often something changes, a frame draws once", () => {
+  const surface = open();
+  surface.setPoints(few, null);
+  surface.setStrong(null);
+  surface.redraw();
+  assert.equal(frames.length, 1);
+  drawFrames();
+  assert.equal(drawn.length, 1);
+  assert.equal(drawFrames(), 0);
+});
+
+test("a ring or a line is drawn without drawing the points anew", () => {
+  const surface = open();
+  surface.setPoints(few, null);
+  drawFrames();
+  drawn = [];
+  surface.hover = 3;
+  surface.redrawOverlay();
+  drawFrames();
+  assert.deepEqual(drawn, []);
+  surface.redraw();
+  drawFrames();
+  assert.equal(drawn.length, 1);
+});
+
+test("many points are drawn at one pixel per pixel while they move, and finely when they rest", async () => {
+  const surface = open();
+  surface.setPoints(many, null);
+  drawFrames();
+  assert.equal(drawn.at(-1)?.ratio, 2);
+  surface.move({ ...surface.camera, zoom: 2 });
+  drawFrames(16);
+  assert.equal(drawn.at(-1)?.ratio, 1);
+  await new Promise((done) => setTimeout(done, 150));
+  drawFrames(200);
+  assert.equal(drawn.at(-1)?.ratio, 2);
+  surface.close();
+});
+
+test("few points are always drawn finely", () => {
+  const surface = open();
+  surface.setPoints(few, null);
+  surface.move({ ...surface.camera, zoom: 2 });
+  drawFrames();
+  assert.equal(drawn.at(-1)?.ratio, 2);
+  surface.close();
+});
+
+test("a graphics card is used, one that is slow after all is not", () => {
+  gl = "fast";
+  open().setPoints(few, null);
+  drawFrames();
+  assert.equal(frame.dataset["renderer"], "webgl");
+  gl = "slow";
+  frame = new FakeFrame();
+  const slow = open();
+  slow.setPoints(few, null);
+  drawFrames();
+  assert.equal(frame.dataset["renderer"], "canvas");
+  drawn = [];
+  drawFrames();
+  assert.equal(drawn[0]?.kind, "canvas", "and the picture is drawn again");
+  frame = new FakeFrame();
+  open("webgl").setPoints(few, null);
+  drawFrames();
+  assert.equal(frame.dataset["renderer"], "webgl", "who insists gets it");
+});
+
+test("when the card is lost the canvas goes on with the same points and colours", () => {
+  gl = "fast";
+  const surface = open();
+  surface.setPoints(few, null);
+  surface.setColours(new Uint8Array(50).fill(1), new Uint8Array(1024), [0, 0, 0]);
+  drawFrames();
+  const [first] = frame.children;
+  lose?.();
+  assert.equal(frame.dataset["renderer"], "canvas");
+  assert.equal(first?.removed, true);
+  drawn = [];
+  drawFrames();
+  assert.deepEqual(
+    drawn.map(({ kind }) => kind),
+    ["canvas"],
+  );
+});
+
+test("other points forget what was marked on the ones before", () => {
+  const surface = open();
+  surface.setPoints(few, null);
+  Object.assign(surface, { ring: 3, hover: 4, picked: [1], lasso: [0, 0, 1, 1, 2, 0] });
+  surface.setPoints(many, { x: 1, y: 2, zoom: 3 });
+  assert.deepEqual([surface.ring, surface.hover, surface.picked, surface.lasso], [-1, -1, [], []]);
+  assert.equal(surface.camera.zoom, 3);
+  surface.setPoints(few, null);
+  assert.deepEqual(surface.camera, wholeCamera(few.bounds));
+});
+
+test("the point under a pixel is the one drawn there, and none far from all", () => {
+  const surface = open();
+  surface.setPoints(few, null);
+  for (const point of [0, 7, 49]) {
+    const { x, y } = surface.pixel(point);
+    const picked = surface.pick(x, y);
+    assert.deepEqual(few.place(picked), few.place(point));
+    assert.equal(surface.pick(x + 4000, y), -1);
+  }
+});
+
+test("the points nearest to the middle are in view, and come by distance", () => {
+  const surface = open();
+  surface.setPoints(many, { x: 30_000, y: 30_000, zoom: 5 });
+  const { left, right, top, bottom } = surface.box;
+  const near = surface.nearMiddle(500).map((point) => many.place(point));
+  assert.equal(near.length, 500);
+  for (const { x, y } of near) assert.ok(x >= left && x <= right && y >= top && y <= bottom);
+  const distances = near.map(({ x, y }) => Math.hypot(x - surface.view.x, y - surface.view.y));
+  assert.deepEqual(distances, [...distances].sort((a, b) => a - b));
+});
