@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atlas.config import RenderConfig
-from atlas.render import shards
+from atlas.render import columns
 from atlas.render.output import Output
 from atlas.render.site import render_site
 from tests.support import requirements
-from tests.support.opened import FEATURES, READY, ROWS_PER_TABLE_SHARD, Open
+from tests.support.opened import FEATURES, READY, ROWS_PER_SHARD, ROWS_PER_TITLE_SHARD, Open
 from tests.support.synthetic import make_atlas
 from tests.support.web import serve_folder
 
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.support.browser import Visit, Visitor
+
+LIST = """\
+name: A first look
+description: Where to begin.
+features:
+  - {sae: alpha, feature_idx: 5, note: Fires on one word.}
+  - {sae: beta, feature_idx: 12}
+"""
+"""The site's curated list."""
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +42,12 @@ def element_site(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
         )
     folder = tmp_path_factory.mktemp("elements")
     store = make_atlas(folder / "data", n_features=FEATURES)
+    (folder / "lists").mkdir()
+    (folder / "lists" / "first-look.yaml").write_text(LIST, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch, Output(folder / "site") as out:
         # Smaller than in real sites, so that a table of 160 rows comes in several files.
-        patch.setattr(shards, "ROWS_PER_TABLE_SHARD", ROWS_PER_TABLE_SHARD)
+        patch.setattr(columns, "ROWS_PER_TITLE_SHARD", ROWS_PER_TITLE_SHARD)
+        patch.setattr(columns, "ROWS_PER_COLUMN_SHARD", ROWS_PER_SHARD)
         render_site(store, RenderConfig(), out, lambda *_: None, base=folder)
     return folder / "site"
 

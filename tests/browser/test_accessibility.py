@@ -101,20 +101,6 @@ class TestUsed:
             assert page.locator("details[open]").count() > 0
             audit(page, ("light", 390), ("dark", 1280))
 
-    def test_a_sorted_filtered_table_with_its_columns_shown(self, look: Callable[..., Page]):
-        page = look("browse")
-        page.locator(".windowed th button").nth(1).click()
-        page.locator("th[aria-sort='ascending'], th[aria-sort='descending']").first.wait_for()
-        page.locator("#table-filter").fill("fires")
-        page.locator(".column-choice summary").click()
-        audit(page, ("light", 1280), ("dark", 390))
-
-    def test_a_table_without_rows(self, look: Callable[..., Page]):
-        page = look("browse")
-        page.locator("#table-filter").fill("nothing is called this")
-        page.wait_for_function("() => document.querySelectorAll('tr[aria-rowindex] td').length === 0")
-        audit(page, ("light", 1280), ("dark", 390))
-
     def test_a_map_moved_coloured_searched_and_pointed_at(self, look: Callable[..., Page]):
         page = look("map")
         frame = page.locator(".map-frame")
@@ -124,7 +110,7 @@ class TestUsed:
         colours = page.locator("#map-colour option").evaluate_all("(all) => all.map(({ value }) => value)")
         page.locator("#map-colour").select_option(colours[-1])
         page.locator(".map-ramp").wait_for()
-        page.locator(".map-controls input").fill("fires")
+        page.locator("#map-query").fill("fires")
         page.get_by_role("heading", name="found").wait_for()
         page.locator(".map-list a").first.focus()
         page.locator(".map-card").wait_for()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.opened import FEATURES, ROWS_PER_TABLE_SHARD, Open
+from tests.support.opened import FEATURES, Open
 from tests.support.synthetic import TEXTS
 
 if TYPE_CHECKING:
@@ -173,12 +173,12 @@ class TestMissingFiles:
         page = broken(visit, address, "alpha/0/5.html", "alpha/features/0").page
         page.get_by_role("alert").wait_for()
         assert "data/alpha/features/0.js could not be loaded" in page.get_by_role("alert").inner_text()
-        assert page.locator(".strip .peak").count() > 0
+        assert page.locator(".brief mark").count() > 0
 
     def test_search_says_that_it_does_not_work(self, address: str, visit: Visitor):
-        page = broken(visit, address, "search.html?q=raise", "search/token/vocabulary").page
+        page = broken(visit, address, "search.html?q=raise", "search/directory").page
         page.get_by_role("alert").wait_for()
-        assert "data/search/token/vocabulary.js could not be loaded" in page.get_by_role("alert").inner_text()
+        assert "data/search/directory.js could not be loaded" in page.get_by_role("alert").inner_text()
         page.keyboard.press("Escape")
         page.locator("atlas-search-box input").fill("raise")
         page.get_by_text("The search does not work").first.wait_for()
@@ -192,7 +192,8 @@ class TestMissingFiles:
         assert page.get_by_role("alert").count() == 0
 
     def test_a_feature_page_does_without_its_map(self, address: str, visit: Visitor):
-        page = broken(visit, address, "alpha/0/12.html", "alpha/map").page
+        page = broken(visit, address, "alpha/0/12.html", "alpha/minimap").page
+        page.wait_for_selector("atlas-feature[data-ready]", state="attached")
         page.locator("text=Open the map").scroll_into_view_if_needed()
         page.wait_for_function("() => document.querySelector('atlas-minimap').hidden")
 
@@ -209,34 +210,13 @@ class TestMissingFiles:
         assert "data/alpha/features/0.js is damaged" in page.get_by_role("alert").inner_text()
 
 
-class TestTableFiles:
-    def test_all_files_of_the_table_are_read_and_only_those(self, element_site: Path, visit: Visitor):
-        visited = visit()
-        page = visited.open(f"{element_site.as_uri()}/alpha/index.html")
-        page.wait_for_selector("atlas-feature-table[data-ready]")
-        names = [url.split("/data/")[1].split(".js")[0] for url in visited.record.requests if "/data/" in url]
-        shards = -(-FEATURES // ROWS_PER_TABLE_SHARD)
-        assert sorted(names) == sorted(["site", *(f"alpha/table/{number}" for number in range(shards))])
-
-    def test_rows_show_before_the_last_file_is_there(self, address: str, visit: Visitor):
-        visited = visit()
-        held: list[Any] = []
-        # A bare list.append cannot carry the mark that Playwright puts on handlers.
-        visited.page.route("**/data/alpha/table/1.js*", lambda route: held.append(route))  # noqa: PLW0108
-        page = visited.open(f"{address}alpha/index.html")
-        page.locator("tr[aria-rowindex='2']").wait_for()
-        assert f"of {FEATURES} loaded" in page.locator(".table-count").inner_text()
-        held[0].continue_()
-        page.wait_for_selector("atlas-feature-table[data-ready]")
-        assert page.locator(".table-count").inner_text() == f"{FEATURES} features"
-        assert visited.record.problems(address) == []
-
+class TestFiles:
     def test_a_feature_page_reads_few_files(self, element_site: Path, visit: Visitor):
         visited = visit()
         page = visited.open(f"{element_site.as_uri()}/alpha/0/5.html")
-        page.wait_for_selector("atlas-examples[data-ready]")
+        page.wait_for_selector("atlas-feature[data-ready]")
         names = {url.split("/data/")[1].split(".js")[0] for url in visited.record.requests if "/data/" in url}
-        assert names <= {"site", "alpha/features/0", "alpha/map"}
+        assert names <= {"site", "pieces", "alpha/features/0", "alpha/map", "alpha/minimap"}
 
 
 class TestScripts:
@@ -245,9 +225,7 @@ class TestScripts:
     def feature_with(self, element_site: Path, wanted: str) -> str:
         for number in range(FEATURES):
             text = (element_site / f"alpha/0/{number}.html").read_text(encoding="utf-8")
-            if any(
-                wanted in strip for strip in re.findall(r'<pre class="strip">(.*?)</pre>', text, re.DOTALL)
-            ):
+            if any(wanted in part for part in re.findall(r'<ol class="?brief"?>(.*?)</ol>', text, re.DOTALL)):
                 return f"alpha/0/{number}.html"
         return pytest.fail(f"no page of the synthetic site shows {wanted}")
 
@@ -301,7 +279,7 @@ class TestLostAddresses:
         host = serve(element_site)
         page = visit().open(host.url("alpha/12"))
         page.get_by_role("link", name="alpha/0/12.html").click()
-        page.wait_for_selector("atlas-examples[data-ready]", state="attached")
+        page.wait_for_selector("atlas-feature[data-ready]", state="attached")
         assert page.url == host.url("alpha/0/12.html")
 
     def test_an_address_that_means_nothing_suggests_nothing(

@@ -20,17 +20,22 @@ from pathlib import Path
 
 import pytest
 
+from atlas.check.shard import BYTES_FOLDERS
 from atlas.config import RenderConfig
-from atlas.render.output import Output
+from atlas.render.output import MARKER, Output
+from atlas.render.packing import MAGIC
 from atlas.render.site import render_site
 from atlas.store import AtlasStore
-from tests.support.sites import read_shard
+from tests.support.feature_shards import read_features
+from tests.support.sites import Site, read_bytes, read_shard
 from tests.support.synthetic import TEXTS, make_atlas
 
 HERE = Path(__file__).parent
 DATA, GOLDEN = HERE / "data", HERE / "golden"
 UPDATE = os.environ.get("ATLAS_UPDATE_GOLDEN", "")
-VERSION = re.compile(rb"(assets/[a-z.]+)\?v=[0-9a-f]{8}")
+VERSION = re.compile(rb"(assets/[a-z.]+)\?v=[0-9a-f]{6}")
+LEFT_OUT = {"assets/atlas.css", MARKER}
+"""Files that change with every stylesheet: it, and the list of all files' hashes."""
 HOSTILE = ["<script>alert('golden')</script>", "\u202egolden\u2066", "a\u200db\ufeff"]
 
 
@@ -53,18 +58,29 @@ def rendered(folder: Path) -> dict[str, bytes]:
         render_site(
             AtlasStore.open(DATA), RenderConfig(static_examples=3, features_per_shard=8), out, scripts=False
         )
+    site = Site(folder / "site")
     found: dict[str, bytes] = {}
-    for path in sorted((folder / "site").rglob("*")):
-        name = path.relative_to(folder / "site").as_posix()
-        if path.is_dir() or name == "assets/atlas.css":
+    for name, content in site.files.items():
+        if name in LEFT_OUT:
             continue
         if name.startswith("data/"):
-            payload = read_shard(name.removeprefix("data/").removesuffix(".js"), path.read_bytes())
-            text = json.dumps(payload, ensure_ascii=False, indent=1)
-            found[name.removesuffix(".js") + ".json"] = (text + "\n").encode()
+            kept, data = data_file(site, name.removeprefix("data/").removesuffix(".js"))
+            found[f"data/{kept}"] = data
         else:
-            found[name] = VERSION.sub(rb"\1?v=00000000", path.read_bytes())
+            found[name] = VERSION.sub(rb"\1?v=000000", content)
     return found
+
+
+def data_file(site: Site, key: str) -> tuple[str, bytes]:
+    """A data file as kept: what it holds, as JSON where it can be read as such."""
+    data = read_bytes(key, site.files[f"data/{key}.js"])
+    if data.startswith(MAGIC):
+        payload = read_features(data, site.shard("pieces")["pieces"])
+    elif BYTES_FOLDERS.intersection(key.split("/")[:-1]):
+        return f"{key}.bin", data
+    else:
+        payload = read_shard(key, site.files[f"data/{key}.js"])
+    return f"{key}.json", (json.dumps(payload, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 @pytest.fixture(scope="module")

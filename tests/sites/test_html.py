@@ -31,11 +31,11 @@ from tests.support.web import serve_folder
 BASE_URL = "https://example.org/some/base/"
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:;"
-    " worker-src blob:; base-uri 'none'; form-action 'none'"
+    " worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'"
 )
 FEATURE_PAGE = re.compile(r"[a-z]+/\d+/\d+\.html")
 
-PAGE_BYTES = 40_000
+PAGE_BYTES = 9_000
 """Most bytes of one feature's page of these sites; hostile text is escaped, which makes it longer."""
 FILE_BYTES = 25_000_000
 """Largest file that all usual static hosts take."""
@@ -176,7 +176,7 @@ class TestHead:
             titles = [words(element) for element in page.elements if element.tag == "title"]
             assert len(titles) == 1, page.path
             assert titles[0]
-            assert page.meta("name", "viewport") == ["width=device-width, initial-scale=1"]
+            assert page.meta("name", "viewport") == ["width=device-width"]
 
     def test_titles_tell_pages_apart(self, pages: list[Page]):
         titles = Counter(words(e) for page in pages for e in page.elements if e.tag == "title")
@@ -195,13 +195,12 @@ class TestHead:
     def test_canonical_addresses(self, pages: list[Page]):
         for page in pages:
             links = [e.attrib for e in page.elements if e.tag == "link" and e.attrib["rel"] == "canonical"]
-            told = page.meta("property", "og:url")
+            assert page.meta("property", "og:url") == [], "the canonical link says it"
             if page.path == "404.html":
-                assert told in ([], [BASE_URL + page.path])
                 continue
             place = page.path if FEATURE_PAGE.fullmatch(page.path) else page.path.removesuffix("index.html")
-            assert [link["href"] for link in links] == told, page.path
-            assert told[0] in {BASE_URL + page.path, BASE_URL + place}
+            (link,) = links
+            assert link["href"] in {BASE_URL + page.path, BASE_URL + place}
 
     def test_without_an_address_nothing_claims_one(self, tmp_path: Path):
         store = make_atlas(tmp_path / "data", n_features=3, saes=("alpha",), dead=())

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.support.browser import Visitor
 
 FEATURES = 24
+LIST = "name: A first look\ndescription: Where to begin.\nfeatures:\n  - {sae: alpha, feature_idx: 5}\n"
+"""A curated list."""
 SCRIPTED = (
     "atlas-search-box form",
     "atlas-search-box input",
@@ -50,8 +52,10 @@ def built(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[Path, A
         )
     folder = tmp_path_factory.mktemp("no-script")
     store = make_atlas(folder / "data", n_features=FEATURES)
+    (folder / "lists").mkdir()
+    (folder / "lists" / "first-look.yaml").write_text(LIST, encoding="utf-8")
     with Output(folder / "site") as out:
-        render_site(store, RenderConfig(), out)
+        render_site(store, RenderConfig(), out, base=folder)
     return folder / "site", store
 
 
@@ -100,59 +104,53 @@ class TestEveryPage:
 
 
 class TestFeature:
-    def test_examples_are_there_with_their_heat(self, read: Callable[..., Page], built: tuple):
+    """A page of a feature is a reading copy of a few lines of each kind; scripts draw all of it."""
+
+    def test_examples_are_there_with_their_peak(self, read: Callable[..., Page], built: tuple):
         page = read("alpha/0/5.html")
         rows = built[1].read_features("examples", "alpha", 5, 6).to_pylist()
-        top = [row for row in rows if row["group"] == "top"]
-        shown = page.locator(".example .activation").all()
+        top = [row for row in rows if row["group"] == "top"][:4]
+        shown = page.locator("ol.brief li b").all()
         assert len(shown) == len(top) > 0
         for element, example in zip(shown, top, strict=True):
-            assert float(element.get_attribute("title")) == pytest.approx(example["activation"], rel=1e-5)
-        strips = page.locator(".example .strip")
-        assert all(text.strip() for text in strips.all_inner_texts())
-        peaks = page.locator(".strip .peak").all()
+            assert float(element.inner_text()) == pytest.approx(example["activation"], rel=1e-3)
+        peaks = page.locator("ol.brief mark").all()
         assert len(peaks) == len(top)
-        ground = "(token) => getComputedStyle(token).backgroundColor"
-        assert peaks[0].evaluate(ground) != "rgba(0, 0, 0, 0)"
+        assert all(peak.is_visible() for peak in peaks)
+        assert peaks[0].evaluate("(mark) => getComputedStyle(mark).textDecorationLine") == "underline"
 
-    @pytest.mark.parametrize("sign", ["positive", "negative"])
-    def test_logits(self, read: Callable[..., Page], row: Callable[..., dict], sign: str):
+    def test_words(self, read: Callable[..., Page], row: Callable[..., dict], built: tuple):
         page = read("alpha/0/5.html")
-        expected = [entry["value"] for entry in row("logits", 5)[f"{sign}_logits"]]
-        shown = page.locator(f".effects.{sign} b").all()
-        assert [float(element.get_attribute("title")) for element in shown] == pytest.approx(
-            expected, rel=1e-5
+        told = page.locator("dl.words").evaluate(
+            "(list) => [...list.children].map(({ localName, innerText }) => [localName, innerText.trim()])"
         )
-        assert all(element.is_visible() for element in shown)
+        groups: dict[str, list[str]] = {}
+        for name, text in told:
+            if name == "dt":
+                words = groups.setdefault(text, [])
+            else:
+                words.append(text)
+        logits = row("logits", 5)
+        assert list(groups) == ["Fires on", "Raises", "Lowers"]
+        assert len(groups["Raises"]) == min(5, len(logits["positive_logits"]))
+        assert len(groups["Lowers"]) == min(5, len(logits["negative_logits"]))
+        assert all(word for words in groups.values() for word in words)
 
     def test_neighbours_are_links(self, read: Callable[..., Page], row: Callable[..., dict]):
         page = read("alpha/0/5.html")
-        expected = [neighbour["feature_idx"] for neighbour in row("neighbours", 5)["neighbours"]]
-        links = page.locator("#neighbours a[href]:not(h2 a)").all()
+        expected = [neighbour["feature_idx"] for neighbour in row("neighbours", 5)["neighbours"]][:5]
+        links = page.locator("ul.brief a[href]").all()
         assert [int(Path(str(link.get_attribute("href"))).stem) for link in links] == expected
         links[0].click()
         assert page.url.endswith(f"alpha/0/{expected[0]}.html")
 
     def test_numbers(self, read: Callable[..., Page], row: Callable[..., dict]):
         page = read("alpha/0/5.html")
-        told = dict(
-            zip(
-                page.locator("#numbers dt").all_inner_texts(),
-                page.locator("#numbers dd").all_inner_texts(),
-                strict=True,
-            )
-        )
+        labels = page.locator("dl.brief dt").all_inner_texts()
+        told = dict(zip(labels, page.locator("dl.brief dd").all_inner_texts(), strict=True))
         facts = row("features", 5)
-        assert told["firing tokens"].split()[0] == str(facts["firing_tokens"])
-        assert float(told["max activation"].split()[0]) == pytest.approx(facts["max_activation"], rel=1e-3)
+        assert float(told["max activation"]) == pytest.approx(facts["max_activation"], rel=1e-3)
         assert f"{facts['firing_tokens']} of" in page.locator(".chips").inner_text()
-
-    def test_a_histogram_has_its_numbers(self, read: Callable[..., Page], row: Callable[..., dict]):
-        page = read("alpha/0/5.html")
-        part = page.locator("#activations details")
-        part.locator("summary").click()
-        counts = [int(line.split("\t")[1]) for line in part.locator("pre").inner_text().splitlines()[1:]]
-        assert counts == [entry["count"] for entry in row("features", 5)["activation_histogram"]]
 
     def test_the_next_feature_is_one_link_away(self, read: Callable[..., Page]):
         page = read("alpha/0/5.html")
@@ -164,8 +162,8 @@ class TestFeature:
     def test_a_dead_feature_says_so(self, read: Callable[..., Page]):
         page = read("alpha/0/3.html")
         assert "never" in page.locator("main").inner_text().lower()
-        assert page.locator(".strip").count() == 0
-        assert page.locator(".effects.positive b:visible").count() > 0
+        assert page.locator("mark").count() == 0
+        assert page.locator("dl.words dd:visible").count() > 0
 
 
 class TestLists:
@@ -211,9 +209,3 @@ class TestLists:
         assert {label.lower() for label in shown} <= {label.lower() for label in labels}
         assert len(shown) >= 4
         assert all(text.strip() for text in page.locator("#sae-alpha .report dd").all_inner_texts())
-
-    def test_definitions_are_where_the_headings_lead(self, read: Callable[..., Page]):
-        page = read("alpha/0/5.html")
-        page.locator("#activations h2 a").click()
-        assert page.url.endswith("about.html#c-activation_histogram")
-        assert page.locator("#c-activation_histogram").is_visible()

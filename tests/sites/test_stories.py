@@ -233,12 +233,12 @@ def test_a_feature_page_shows_every_group_of_examples(
 ) -> None:
     firing = np.array(built.store.read("features", SLUG, ["firing_tokens"])["firing_tokens"])
     page = healthy.open(address(f"{SLUG}/0/{int(firing.argmax())}.html"))
-    page.wait_for_selector("atlas-examples[data-ready]")
-    assert page.locator("atlas-examples li.example").count() == 20
+    page.wait_for_selector("atlas-feature[data-ready]")
+    assert page.locator("atlas-feature li.example").count() == 20
     page.get_by_role("tab", name=re.compile("strength", re.IGNORECASE)).click()
-    assert page.locator("atlas-examples li.example").count() >= 16
+    assert page.locator("atlas-feature li.example").count() >= 16
     page.get_by_role("tab", name=re.compile("random", re.IGNORECASE)).click()
-    assert page.locator("atlas-examples li.example").count() == 8
+    assert page.locator("atlas-feature li.example").count() == 8
 
 
 def test_without_javascript_a_feature_page_still_reads(

@@ -14,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from atlas.store import AtlasStore
@@ -130,6 +131,12 @@ class FakeStages:
         with store.writer("postings", schema=schema) as writer:
             writer.write(pa.Table.from_pylist(rows, schema=schema))
 
+    def vectors(self, store: AtlasStore) -> None:
+        rows = self.source.read("vectors")
+        known = sum(entry.n_features for entry in store.manifest.saes)
+        with store.writer("vectors", schema=rows.schema) as writer:
+            writer.write(rows.filter(pc.less(rows["number"], known)))
+
     def render(self, *inputs: Any, base: Path) -> Any:
         store, config, out, progress = inputs
         assert isinstance(base, Path)
@@ -171,6 +178,7 @@ class FakeStages:
             "atlas.stream.run": {"stream_activations": self.stream},
             "atlas.enrich.run": {"enrich_all": self.enrich},
             "atlas.index.search": {"build_postings": self.index},
+            "atlas.index.vectors": {"build_vectors": self.vectors},
         }
         for name, content in modules.items():
             module = ModuleType(name)

@@ -52,6 +52,28 @@ OWN = (
 )
 """Our own strings; those with `probe()` call it if any of them ever runs."""
 
+LONG = (
+    "W" * 3000,
+    "<" * 2000,
+    "&lt;" * 500,
+    "word " * 800,
+    "a\u0301" * 800,
+    "\u202e" * 300,
+    "🏳️\u200d🌈" * 200,
+    "/" * 1500,
+    "﷽" * 200,
+    "[" * 3000,
+)
+"""Strings without end; without a place to break, most of them."""
+
+FAMILIES: dict[str, list[str]] = json.loads(
+    Path(__file__).with_name("hostile_strings.json").read_text(encoding="ascii")
+)
+"""Kind of trouble → strings of that kind, lone surrogates among them."""
+
+CORPUS = tuple(dict.fromkeys([*OWN, *(text for family in FAMILIES.values() for text in family), *LONG]))
+"""More than five hundred distinct strings that try to run, to hide, to break out or to break something."""
+
 COUNTER = "window.probed = 0; window.probe = () => { window.probed += 1; };"
 """Runs before every page's own scripts: counts how often hostile code ran."""
 

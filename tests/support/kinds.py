@@ -13,11 +13,14 @@ KINDS = {
     "about": ("about.html", "h1"),
     "browse": ("alpha/index.html", "atlas-feature-table[data-ready]"),
     "thousand": ("alpha/0/index.html", "table.features"),
-    "feature": ("alpha/0/5.html", "atlas-examples[data-ready]"),
-    "dead feature": ("alpha/0/3.html", ".nothing"),
+    "feature": ("alpha/0/5.html", "atlas-feature[data-ready]"),
+    "dead feature": ("alpha/0/3.html", "atlas-feature[data-ready]"),
+    "embedded feature": ("alpha/0/5.html?embed=true", "atlas-feature[data-ready]"),
     "map": ("map.html", "atlas-map[data-ready]"),
     "search": ("search.html?q=fires", "atlas-search-page[data-ready]"),
     "empty search": ("search.html", "atlas-search-page[data-ready]"),
+    "starred": ("starred.html", "atlas-lists-page[data-ready]"),
+    "curated": ("lists/first-look.html", "atlas-curated-list[data-ready]"),
     "missing": ("404.html", "h1"),
 }
 """Kind → its address, and the selector of what is there once its scripts have done their work."""
@@ -25,8 +28,13 @@ KINDS = {
 
 def opened(page: Page, site: Path, kind: str) -> Page:
     """Go to the page of `kind` in the folder `site`, and wait until it is ready."""
+    return at(page, f"{site.as_uri()}/", kind)
+
+
+def at(page: Page, root: str, kind: str) -> Page:
+    """Go to the page of `kind` of the site at the address `root`, and wait until it is ready."""
     path, ready = KINDS[kind]
-    page.goto(f"{site.as_uri()}/{path}", wait_until="load")
+    page.goto(root + path, wait_until="load")
     page.wait_for_selector(ready, state="attached")
     if kind == "feature":
         # The picture at the end of the page is drawn when it comes into view.

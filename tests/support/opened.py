@@ -8,11 +8,14 @@ from typing import Any
 FEATURES = 160
 """Features per SAE of the rendered test site; number 3 is dead."""
 
-ROWS_PER_TABLE_SHARD = 64
-"""Rows of the feature table per data file."""
+ROWS_PER_SHARD = 64
+"""Rows of the feature table per data file of a column."""
+
+ROWS_PER_TITLE_SHARD = 16
+"""Rows per data file of titles."""
 
 READY = {
-    r"alpha/\d+/\d+\.html": "atlas-examples",
+    r"alpha/\d+/\d+\.html": "atlas-feature",
     r"alpha/index\.html": "atlas-feature-table",
     r"map\.html": "atlas-map",
     r"search\.html": "atlas-search-page",

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
+
+from tests.support.feature_shards import read_features
+
 VOID = {"meta", "link", "input", "br", "img", "hr", "path", "wbr"}
+ENDED_BY = {"li": {"li"}, "dt": {"dt", "dd"}, "dd": {"dt", "dd"}}
+"""Element whose end tag may be left out → the elements that end it; so does the end of what it is in."""
+LEFT_OPEN = ["html", "body"]
+"""Elements that the end of a page ends."""
 SHARD = re.compile(rb'atlasShard\("([a-z0-9/_-]+)","([A-Za-z0-9+/=]+)"\);\n')
 
 
@@ -45,9 +53,12 @@ class PageReader(HTMLParser):
         self.unbalanced: list[str] = []
         self.feed(self.source)
         self.close()
-        self.unbalanced += [element.tag for element in self._open]
+        rest = [element.tag for element in self._open]
+        self.unbalanced += [] if rest == LEFT_OPEN else rest
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._open and tag in ENDED_BY.get(self._open[-1].tag, ()):
+            self._open.pop()
         element = Element(tag, {name: value or "" for name, value in attrs}, tuple(e.tag for e in self._open))
         if len(element.attributes) != len(attrs):
             self.unbalanced.append(f"{tag} has an attribute twice")
@@ -58,6 +69,8 @@ class PageReader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in VOID:
             return
+        if self._open and self._open[-1].tag in ENDED_BY and self._open[-1].tag != tag:
+            self._open.pop()
         if not self._open or self._open[-1].tag != tag:
             self.unbalanced.append(f"</{tag}>")
         else:
@@ -102,6 +115,28 @@ class Site:
         """The JSON of a data file, which must name its own key."""
         return read_shard(key, self.files[f"data/{key}.js"])
 
+    def features(self, sae: str, number: int) -> dict[str, Any]:
+        """The feature shard `number`, decoded as its description says."""
+        key = f"{sae}/features/{number}"
+        return read_features(read_bytes(key, self.files[f"data/{key}.js"]), self.shard("pieces")["pieces"])
+
+    def column(self, sae: str, name: str) -> list[float | None]:
+        """Values of a column of the feature table, None where there is none."""
+        columns = self.shard(f"{sae}/table")["columns"]
+        number, info = next((at, info) for at, info in enumerate(columns) if info["name"] == name)
+        keys = sorted(
+            (path.removeprefix("data/").removesuffix(".js") for path in self.files
+             if path.startswith(f"data/{sae}/columns/{number}/")),
+            key=lambda key: int(key.rpartition("/")[2]),
+        )  # fmt: skip
+        stored = b"".join(read_bytes(key, self.files[f"data/{key}.js"]) for key in keys)
+        values = np.frombuffer(stored, np.dtype(info["type"]).newbyteorder("<"))
+        if values.dtype.kind == "f":
+            return [None if np.isnan(value) else float(value) for value in values]
+        limits = np.iinfo(values.dtype)
+        missing = limits.max if values.dtype.kind == "u" else limits.min
+        return [None if value == missing else int(value) for value in values]
+
     def broken_links(self) -> list[str]:
         """Links and loads of all pages that lead to no file or fragment of the site."""
         ids = {
@@ -131,10 +166,15 @@ class Site:
 
 def read_shard(key: str, data: bytes) -> Any:
     """The JSON in a data file, which must have exactly the one agreed form."""
+    return json.loads(read_bytes(key, data), parse_constant=_refuse)
+
+
+def read_bytes(key: str, data: bytes) -> bytes:
+    """What is packed in a data file, which must have exactly the one agreed form."""
     match = SHARD.fullmatch(data)
     assert match is not None, data[:80]
     assert match[1].decode() == key
-    return json.loads(gzip.decompress(base64.b64decode(match[2], validate=True)), parse_constant=_refuse)
+    return gzip.decompress(base64.b64decode(match[2], validate=True))
 
 
 def _refuse(name: str) -> None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from atlas import schema
 from atlas.schema import column
 from atlas.store import AtlasStore
-from atlas.text import words
+from atlas.text import search_key, words
 
 TEXTS = (
     (
@@ -194,6 +194,7 @@ def make_atlas(
             events = _events(corpus, n_features, dead, rng)
             _write_sae(store, slug, corpus, events, n_features=n_features, hostile=hostile, rng=rng)
         _write_postings(store, corpus, saes, n_features)
+        _write_vectors(store, len(saes) * n_features)
     return store
 
 
@@ -673,3 +674,16 @@ def _write_postings(store: AtlasStore, corpus: Corpus, saes: Sequence[str], n_fe
             }
         )
     _write(store, "postings", schema.POSTINGS, rows)
+
+
+def _write_vectors(store: AtlasStore, n_features: int) -> None:
+    """A vector for every word of an explanation and every feature, without any meaning."""
+    rows = store.read("postings", columns=["field", "term"]).to_pylist()
+    terms = sorted({search_key(row["term"]) for row in rows if row["field"] == "word"} - {""})
+    names = [(term, -1) for term in terms] + [("", number) for number in range(n_features)]
+    vectors = np.random.default_rng(0).integers(-127, 128, (len(names), 64))
+    table = [
+        {"term": term, "number": number, "vector": vector}
+        for (term, number), vector in zip(names, vectors.tolist(), strict=True)
+    ]
+    _write(store, "vectors", schema.VECTORS, table)

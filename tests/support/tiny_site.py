@@ -66,7 +66,7 @@ def site_files(sizes: dict[str, int], *, build: str = "b1", note: str = "") -> I
     yield "assets/atlas.css", b'body{background:url("data:image/png;base64,AA==")}'
     yield "assets/site.js", b"void 0;\n"
     links = "".join(f'<a href="{slug}/index.html#main">{slug}</a>' for slug in sizes)
-    for name in ("index", "about", "map", "search"):
+    for name in ("index", "about", "map", "search", "starred"):
         body = f'{links}<a href="https://example.org/paper">paper</a><p>{note}</p>'
         yield f"{name}.html", page("", body, build=build).encode()
     deep = '<script src="../../assets/site.js" defer></script><script src="../assets/site.js" defer></script>'
@@ -79,12 +79,11 @@ def site_files(sizes: dict[str, int], *, build: str = "b1", note: str = "") -> I
             for slug, count in sizes.items()
         ],
         "features_per_shard": FEATURES_PER_SHARD,
-        "rows_per_table_shard": ROWS_PER_SHARD,
-        "terms_per_shard": 64,
+        "rows_per_title_shard": ROWS_PER_SHARD,
+        "rows_per_column_shard": ROWS_PER_SHARD,
     }
     yield "data/site.js", shard("site", content)
-    for field in ("word", "token"):
-        yield f"data/search/{field}/vocabulary.js", shard(f"search/{field}/vocabulary", {"terms": []})
+    yield "data/search/directory.js", shard("search/directory", {"fields": []})
     for slug, count in sizes.items():
         yield from sae_pages(slug, count, build)
         yield from sae_shards(slug, count)
@@ -110,8 +109,9 @@ def sae_pages(slug: str, count: int, build: str) -> Iterator[tuple[str, bytes]]:
 def sae_shards(slug: str, count: int) -> Iterator[tuple[str, bytes]]:
     """The data files of one SAE."""
     keys = [f"{slug}/features/{number}" for number in range(-(-count // FEATURES_PER_SHARD))]
-    keys += [f"{slug}/table/{number}" for number in range(-(-count // ROWS_PER_SHARD))]
-    for key in [*keys, f"{slug}/map"]:
+    for kind in ("titles", "texts"):
+        keys += [f"{slug}/{kind}/{number}" for number in range(-(-count // ROWS_PER_SHARD))]
+    for key in [*keys, f"{slug}/table", f"{slug}/map"]:
         yield f"data/{key}.js", shard(key, {"x": []})
 
 

@@ -242,3 +242,18 @@ def test_postings_of_one_term_have_one_length(store):
 
     rewrite(store, "postings", None, spoil)
     assert problems(store) == ["postings: lists of one term differ in length"]
+
+
+def test_vectors_are_of_one_length_and_of_features_that_exist(store):
+    def spoil(rows: pa.Table) -> pa.Table:
+        vectors = rows["vector"].to_pylist()
+        vectors[0] = vectors[0][:-1]
+        numbers = rows["number"].to_pylist()
+        numbers[-1] = 10_000
+        return with_column(with_column(rows, "vector", vectors), "number", numbers)
+
+    rewrite(store, "vectors", None, spoil)
+    assert problems(store) == [
+        "vectors: vectors differ in length",
+        "vectors: a vector is of a feature that does not exist",
+    ]

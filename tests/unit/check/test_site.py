@@ -42,9 +42,9 @@ def test_a_folder_that_is_no_site_is_one_problem(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["index.html", "about.html", "search.html", "404.html", ".nojekyll", "alpha/index.html",
-     "alpha/0/index.html", "beta/0/2.html", "data/alpha/features/0.js", "data/beta/table/0.js",
-     "data/search/word/vocabulary.js"],
+    ["index.html", "about.html", "search.html", "starred.html", "404.html", ".nojekyll", "alpha/index.html",
+     "alpha/0/index.html", "beta/0/2.html", "data/alpha/features/0.js", "data/beta/table.js",
+     "data/beta/titles/0.js", "data/search/directory.js"],
 )  # fmt: skip
 def test_a_missing_file_is_named(site, name):
     (site / name).unlink()

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from atlas.render.numbers import decimal, integer, percent
+from atlas.render.numbers import decimal, integer, one_in, percent, signed
 from atlas.render.strips import heat_class
 from tests.support.requirements import ROOT
 
@@ -27,12 +27,21 @@ def values() -> list[float]:
     return [0.0, 1.0, 0.5, 0.25, 100.0, 9999.0, 10000.0, 1e-4, 9.99e-5, 1e7, 9_999_999.0, *sized]
 
 
+def shares() -> list[tuple[int, int]]:
+    """Counts of a total, from one in a million to all."""
+    return [
+        (count, total) for total in (7, 999, 1_000_003) for count in (1, 2, 3, 5, total // 2, total) if count
+    ]
+
+
 def cases() -> dict[str, Any]:
     """The whole golden file."""
     return {
         "decimal": [[value, decimal(value), decimal(value, 3), decimal(value, 2)] for value in values()],
         "percent": [[value, percent(value)] for value in values() if 0 <= value <= 1],
         "integer": [[value, integer(value)] for value in (0, 7, -1, 999, 1000, -12345, 123456789, 2**53 - 1)],
+        "signed": [[value, signed(value)] for value in values() if abs(value) < 1e9],
+        "one_in": [[count, total, one_in(count, total)] for count, total in shares()],
         "heat": [[strength, heat_class(strength / 255, 1.0)] for strength in range(256)],
     }
 

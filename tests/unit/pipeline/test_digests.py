@@ -126,15 +126,16 @@ def test_explanations_count_by_their_content(tmp_path):
     assert digests.enrich_digest(load_config(project), "a") != first
 
 
-def test_a_site_depends_on_dataset_options_and_theme(source, tmp_path):
+def test_a_site_depends_on_dataset_options_theme_and_lists(source, tmp_path):
     theme = tmp_path / "theme"
     (theme / "templates").mkdir(parents=True)
     (theme / "theme.yaml").write_text("title: t")
     (theme / "templates/a.html").write_text("a")
     (theme / "src").mkdir()
+    lists = []
 
     def digest(**options):
-        return digests.render_digest(source.manifest, RenderConfig(**options), [theme])
+        return digests.render_digest(source.manifest, RenderConfig(**options), [theme], lists)
 
     first = digest()
     (theme / "src/a.ts").write_text("sources do not count, bundles do")
@@ -148,5 +149,10 @@ def test_a_site_depends_on_dataset_options_and_theme(source, tmp_path):
     (theme / "theme.yaml").write_text("title: u")
     found.add(digest())
     other = Manifest.model_validate({**source.manifest.model_dump(), "title": "other"})
-    found.add(digests.render_digest(other, RenderConfig(), [theme]))
-    assert len(found) == 6
+    found.add(digests.render_digest(other, RenderConfig(), [theme], []))
+    lists.append(tmp_path / "mine.yaml")
+    lists[0].write_text("name: one")
+    found.add(digest())
+    lists[0].write_text("name: two")
+    found.add(digest())
+    assert len(found) == 8

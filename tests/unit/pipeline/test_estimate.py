@@ -26,6 +26,7 @@ FOUND = Estimate(
     memory_bytes=870_000_000,
     data_bytes=18_700_000,
     site_bytes=91_000_000,
+    least_site_bytes=40_000_000,
     pages=4109,
     files=4418,
     site_budget=1_000_000_000,
@@ -77,7 +78,7 @@ def test_a_small_corpus_and_unknown_memory_are_said():
 
 
 def test_every_exceeded_limit_is_named_with_a_way_out():
-    big = found(site_bytes=1_100_000_000, files=131_072)
+    big = found(site_bytes=1_100_000_000, files=131_072, site_budget=None)
     assert [line.split(" takes ")[0] for line in big.exceeded] == [
         "GitHub Pages",
         "Hugging Face (a Space or a repository)",
@@ -86,7 +87,7 @@ def test_every_exceeded_limit_is_named_with_a_way_out():
     assert many.exceeded == [
         "Hugging Face (a Space or a repository) takes 100,000 files: put one SAE into each"
     ]
-    assert len(found(site_bytes=60_000_000_000).exceeded) == len(HOST_LIMITS)
+    assert len(found(site_bytes=60_000_000_000, site_budget=None).exceeded) == len(HOST_LIMITS)
     assert FOUND.exceeded == []
     text = estimate_text(big, "d", "s").splitlines()
     assert text[6].startswith("hosts     GitHub Pages takes 1 GB")
@@ -96,9 +97,23 @@ def test_every_exceeded_limit_is_named_with_a_way_out():
 def test_a_site_over_its_budget_is_announced():
     assert not FOUND.over_budget
     assert not found(site_budget=None).over_budget
-    over = found(site_budget=90_000_000)
+    over = found(site_budget=39_000_000)
     assert over.over_budget
-    assert "over render.site_budget" in estimate_text(over, "d", "s")
+    assert not over.shortened
+    assert "over render.site_budget: the build would be refused" in estimate_text(over, "d", "s")
+
+
+def test_a_site_that_a_budget_shortens_is_announced_and_weighs_its_budget():
+    assert not FOUND.shortened
+    shortened = found(site_budget=50_000_000, site_bytes=1_100_000_000)
+    assert shortened.shortened
+    assert not shortened.over_budget
+    assert shortened.written_bytes == 50_000_000
+    assert shortened.exceeded == []
+    text = estimate_text(shortened, "d", "s")
+    assert "over render.site_budget: the site would hold fewer and shorter examples" in text
+    assert "about 50 MB" in text
+    assert FOUND.written_bytes == FOUND.site_bytes
 
 
 @pytest.mark.parametrize(

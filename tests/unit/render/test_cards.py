@@ -1,26 +1,16 @@
-"""Cards: every column finds its place on the feature page, known or not."""
+"""Cards: every column finds its place on the feature page, known or not, drawn by a script or a template."""
 
 from __future__ import annotations
 
-import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from atlas.render.cards import CardPlans
-from atlas.render.panels import Card, FeatureView
-from atlas.render.strips import shown
+from atlas.render.cards import CardPlans, column_payloads
+from atlas.render.dataset import Drawn
 from atlas.render.themes import CardSpec, Templates, open_theme
 from atlas.schema import ColumnInfo
-
-
-@pytest.fixture(scope="module")
-def templates() -> Templates:
-    return Templates(open_theme("default"))
-
-
-VIEW = FeatureView(
-    0, 10.0, math.inf, str, lambda f: shown(str(f)), lambda f: f"{f}.html", lambda c: shown(str(c))
-)
 
 COLUMNS = [
     ("firing_tokens", "scalar", "tokens"),
@@ -36,120 +26,73 @@ COLUMNS = [
     ("cluster", "category", "none"),
     ("gap_histogram", "histogram", "tokens"),
     ("remark", "text", "text"),
-    ("secret", "hidden", "none"),
 ]
-VALUES = {
-    "firing_tokens": 12,
-    "max_activation": 10.0,
-    "activation_histogram": [(0.0, 1.0, 3)],
-    "top_tokens": [(1, 2, 5.0)],
-    "positive_logits": [(1, 0, 2.0)],
-    "negative_logits": [(2, 0, -4.0)],
-    "logit_histogram": [(-1.0, 0.0, 2)],
-    "neighbours": [(3, 0.5)],
-    "x": 1.0,
-    "y": 2.0,
-    "cluster": 0,
-    "gap_histogram": [(0.0, 2.0, 5)],
-    "remark": "odd",
-    "secret": 1,
-}
+HIDDEN = [("raw_positive_logits", "token_list", "logit"), ("share", "hidden", "fraction")]
 
 
-def infos(*names: str) -> dict[str, ColumnInfo]:
-    wanted = names or [name for name, *_ in COLUMNS]
-    return {
-        name: ColumnInfo(name, name.replace("_", " "), "Doc.", kind, unit)
-        for name, kind, unit in COLUMNS
-        if name in wanted
-    }
+def drawn(*names: str) -> dict[str, Drawn]:
+    found: dict[str, Drawn] = {}
+    for name, kind, unit in COLUMNS + HIDDEN:
+        if not names or name in names:
+            info = ColumnInfo(name, name.replace("_", " "), "Doc.", kind, unit)
+            fields = ("token_id", "count", "value") if kind == "token_list" else ()
+            found[name] = Drawn(info, fields, (name, kind, unit) in HIDDEN)
+    return found
 
 
-def cards(templates: Templates, specs: list[CardSpec] | None = None, **values: object) -> dict[str, Card]:
+@pytest.fixture(scope="module")
+def templates() -> Templates:
+    return Templates(open_theme("default"))
+
+
+def payloads(
+    templates: Templates, specs: list[CardSpec] | None = None, columns: dict[str, Drawn] | None = None
+) -> dict[str, dict[str, Any]]:
     chosen = open_theme("default").cards if specs is None else specs
-    plans = CardPlans(chosen, infos(), templates)
-    return {card.id: card for card in plans.cards(VALUES | values, VIEW)}
+    plans = CardPlans(chosen, drawn() if columns is None else columns, templates)
+    return {card["id"]: dict(card) for card in plans.payloads}
 
 
 def test_the_default_cards_stand_in_the_themes_order(templates: Templates):
-    assert list(cards(templates)) == [
-        "activations",
-        "logits",
-        "tokens",
-        "neighbours",
-        "map",
-        "c-gap_histogram",
-        "c-remark",
-        "numbers",
-        "data",
+    found = payloads(templates)
+    named = [card.id for card in open_theme("default").cards]
+    place = named.index("rest")
+    assert list(found) == [*named[:place], "c-gap_histogram", "c-remark", *named[place + 1 :]]
+    assert not any(card["kept"] for card in found.values())
+
+
+def test_a_column_nobody_named_gets_a_card_of_its_own(templates: Templates):
+    assert payloads(templates)["c-gap_histogram"] == {
+        "id": "c-gap_histogram",
+        "title": "gap histogram",
+        "panel": "",
+        "columns": ["gap_histogram"],
+        "kept": False,
+    }
+
+
+def test_hidden_columns_stand_only_where_a_card_names_them(templates: Templates):
+    found = payloads(templates)
+    assert found["logits"]["columns"] == [
+        "positive_logits",
+        "negative_logits",
+        "raw_positive_logits",
+        "logit_histogram",
     ]
+    everywhere = [name for card in found.values() for name in card["columns"]]
+    assert "share" not in everywhere
+    assert everywhere.count("raw_positive_logits") == 1
 
 
-def test_a_column_nobody_named_gets_a_card_by_its_kind(templates: Templates):
-    card = cards(templates)["c-gap_histogram"]
-    assert card.title == "gap histogram"
-    assert card.definition == "gap_histogram"
-    assert [panel.template for panel in card.panels] == ["panels/histogram/panel.html"]
-
-
-def test_hidden_columns_are_not_drawn(templates: Templates):
-    assert "c-secret" not in cards(templates)
-
-
-def test_all_scalars_stand_in_one_table(templates: Templates):
-    (panel,) = cards(templates)["numbers"].panels
-    assert [row.name for row in panel.data.rows] == ["firing_tokens", "max_activation"]
-
-
-def test_logits_of_both_signs_share_a_scale(templates: Templates):
-    positive, negative, _ = cards(templates)["logits"].panels
-    assert positive.data.rows[0].width == 10
-    assert negative.data.rows[0].width == 20
-
-
-def test_headings_link_to_the_definition_of_their_column(templates: Templates):
-    found = cards(templates)
-    assert found["neighbours"].definition == "neighbours"
-    assert found["neighbours"].unit == "cosine"
-    assert found["numbers"].definition == ""
-    assert found["data"].definition == ""
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "gone"),
-    [
-        ("activation_histogram", [], "activations"),
-        ("top_tokens", None, "tokens"),
-        ("neighbours", [], "neighbours"),
-        ("x", None, "map"),
-        ("remark", None, "c-remark"),
-    ],
-)
-def test_a_card_with_nothing_to_draw_is_left_out(templates: Templates, name: str, value: object, gone: str):
-    assert gone not in cards(templates, **{name: value})
-
-
-def test_a_card_keeps_the_panels_that_have_something(templates: Templates):
-    (panel,) = cards(templates, positive_logits=[], logit_histogram=None)["logits"].panels
-    assert panel.data.css == "negative"
+def test_all_scalars_stand_on_one_card(templates: Templates):
+    card = payloads(templates)["numbers"]
+    assert (card["columns"], card["panel"]) == (["firing_tokens", "max_activation"], "scalar")
 
 
 def test_columns_that_the_dataset_lacks_are_no_problem(templates: Templates):
-    plans = CardPlans(open_theme("default").cards, infos("max_activation"), templates)
-    assert [card.id for card in plans.cards({"max_activation": 1.0}, VIEW)] == ["numbers", "data"]
-
-
-def test_a_panel_without_columns_gets_no_data(templates: Templates):
-    found = cards(templates, [CardSpec(id="cite", title="Cite", panel="cite")])
-    (panel,) = found["cite"].panels
-    assert (panel.template, panel.data) == ("panels/cite/panel.html", None)
-
-
-def test_a_named_panel_draws_the_column_it_is_given(templates: Templates):
-    found = cards(templates, [CardSpec(id="a", title="A", panel="text", columns=("top_tokens",))])
-    (panel,) = found["a"].panels
-    assert panel.template == "panels/text/panel.html"
-    assert panel.data.label == "top tokens"
+    found = payloads(templates, columns=drawn("max_activation"))
+    assert found["numbers"]["columns"] == ["max_activation"]
+    assert found["neighbours"]["columns"] == []
 
 
 def test_a_card_of_kinds_takes_what_no_other_card_names(templates: Templates):
@@ -157,6 +100,73 @@ def test_a_card_of_kinds_takes_what_no_other_card_names(templates: Templates):
         CardSpec(id="one", title="One", columns=("max_activation",)),
         CardSpec(id="two", title="Two", kinds=("scalar",)),
     ]
-    found = cards(templates, specs)
-    assert [row.name for row in found["one"].panels[0].data.rows] == ["max_activation"]
-    assert [row.name for row in found["two"].panels[0].data.rows] == ["firing_tokens"]
+    found = payloads(templates, specs)
+    assert found["one"]["columns"] == ["max_activation"]
+    assert found["two"]["columns"] == ["firing_tokens"]
+
+
+def test_a_panel_without_columns_and_without_a_template_is_the_scripts(templates: Templates):
+    found = payloads(templates, [CardSpec(id="data", title="Data", panel="data")])
+    assert found["data"] == {"id": "data", "title": "Data", "panel": "data", "columns": [], "kept": False}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Templates:
+    """A theme with templates for one panel, one column and one kind."""
+    for name in ("cite", "remark", "feature_list"):
+        folder = tmp_path / "mine" / "panels" / name
+        folder.mkdir(parents=True)
+        (folder / "panel.html").write_text("{#- x -#}")
+    (tmp_path / "mine" / "theme.yaml").write_text("extends: default\n")
+    return Templates(open_theme("mine", tmp_path))
+
+
+def test_what_a_template_draws_is_kept_and_not_the_scripts(own: Templates):
+    specs = [
+        CardSpec(id="cite", title="Cite", panel="cite"),
+        CardSpec(id="mixed", title="Mixed", columns=("remark", "top_tokens", "neighbours")),
+    ]
+    plans = CardPlans(specs, drawn(), own)
+    found = {card["id"]: dict(card) for card in plans.payloads}
+    assert (found["cite"]["kept"], found["cite"]["columns"]) == (True, [])
+    assert (found["mixed"]["kept"], found["mixed"]["columns"]) == (True, ["top_tokens"])
+    assert plans.kept_columns == {"remark", "neighbours"}
+    cards = plans.cards({"remark": "odd", "neighbours": [(3, 0.5)]})
+    assert [card.id for card in cards] == ["cite", "mixed"]
+    assert [panel.template for card in cards for panel in card.panels] == [
+        "panels/cite/panel.html",
+        "panels/remark/panel.html",
+        "panels/feature_list/panel.html",
+    ]
+    assert cards[0].panels[0].columns == ()
+    (value,) = cards[1].panels[0].columns
+    assert (value.info.name, value.value) == ("remark", "odd")
+
+
+def test_a_panel_that_a_card_names_gets_all_its_columns(own: Templates):
+    specs = [CardSpec(id="a", title="A", panel="cite", columns=("max_activation", "remark"))]
+    plans = CardPlans(specs, drawn(), own)
+    (card,) = plans.cards({"max_activation": 2.0})
+    (panel,) = card.panels
+    assert [(each.info.name, each.value) for each in panel.columns] == [
+        ("max_activation", 2.0),
+        ("remark", None),
+    ]
+
+
+def test_the_default_theme_has_no_templates_of_panels(templates: Templates):
+    assert CardPlans(open_theme("default").cards, drawn(), templates).cards({}) == ()
+
+
+def test_columns_as_scripts_get_them():
+    found = {column["name"]: column for column in column_payloads(drawn())}
+    assert list(found) == [name for name, *_ in COLUMNS + HIDDEN]
+    assert found["raw_positive_logits"] == {
+        "name": "raw_positive_logits",
+        "label": "raw positive logits",
+        "doc": "Doc.",
+        "unit": "logit",
+        "kind": "token_list",
+        "fields": ["token_id", "count", "value"],
+        "hidden": True,
+    }

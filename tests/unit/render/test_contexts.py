@@ -13,8 +13,7 @@ import jinja2.meta
 import jinja2.nodes
 import pytest
 
-from atlas.render import contexts, histograms, panels, views
-from atlas.render.builder import Builder
+from atlas.render import contexts, panels, views
 from atlas.render.contexts import TEMPLATES, Page
 from atlas.render.themes import Templates, default_theme, open_theme
 
@@ -27,7 +26,7 @@ TEMPLATE_FILES = sorted(
 )
 RECORDS = [
     kind
-    for module in (contexts, views, panels, histograms)
+    for module in (contexts, views, panels)
     for _, kind in inspect.getmembers(module, inspect.isclass)
     if kind.__module__ == module.__name__ and not kind.__name__.startswith("_")
 ]
@@ -79,7 +78,7 @@ def template_id(path: Path) -> str:
 @pytest.mark.parametrize("path", TEMPLATE_FILES, ids=template_id)
 def test_templates_use_only_the_documented_variables(path: Path):
     tree = parse(path)
-    allowed = {"site", "page"} | ({"panel"} if "panels" in path.parts else set())
+    allowed = {"site", "page", "once"} | ({"panel"} if "panels" in path.parts else set())
     allowed |= {node.target for node in tree.find_all(jinja2.nodes.Import)}
     allowed |= {node.name for node in tree.find_all(jinja2.nodes.Macro)}
     assert jinja2.meta.find_undeclared_variables(tree) <= allowed
@@ -113,17 +112,3 @@ def test_every_template_begins_by_saying_what_it_is(path: Path):
 def test_every_template_compiles_in_both_themes(name: str):
     for theme in ("default", str(THEMES / "slate")):
         Templates(open_theme(theme))._environment.get_template(name)
-
-
-def test_every_built_in_panel_has_a_template(builder: Builder):
-    for kind in (
-        "histogram",
-        "token_list",
-        "feature_list",
-        "source_list",
-        "scalar",
-        "coords",
-        "text",
-        "data",
-    ):
-        assert builder.templates.has_panel(kind)

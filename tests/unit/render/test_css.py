@@ -157,9 +157,3 @@ def test_every_class_of_the_pages_is_styled_or_known_not_to_be(site: Site):
     used = {name for page in site.pages.values() for element in page.elements for name in element.classes}
     plain = {"plain", "examples"}
     assert used - styled - plain == set()
-
-
-def test_bars_have_a_length_for_every_step():
-    css = stylesheet(open_theme("default")).decode()
-    lengths = {int(step): int(share) for step, share in re.findall(r"\.w(\d+) \{ --w: (\d+)%; \}", css)}
-    assert lengths == {step: 5 * step for step in range(21)}

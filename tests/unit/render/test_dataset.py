@@ -87,23 +87,25 @@ def test_a_statistic_nobody_knew_is_drawn_listed_and_explained(tmp_path: Path):
     with Output(tmp_path / "site") as out:
         render_site(store, RenderConfig(), out, scripts=False)
     site = Site(tmp_path / "site")
-    page = site.page("alpha/0/4.html")
-    card = next(e for e in page.all("section", "card") if e.attributes["id"] == "c-gaps")
-    assert "gaps between firings" in card.text
-    assert "5 values" in card.text
-    numbers = next(e for e in page.all("section", "card") if e.attributes["id"] == "numbers")
-    assert "novelty" in numbers.text
-    assert "2.000 nats" in numbers.text
+    (sae,) = site.shard("site")["saes"]
+    assert {
+        "id": "c-gaps",
+        "title": "gaps between firings",
+        "panel": "",
+        "columns": ["gaps"],
+        "kept": False,
+    } in sae["cards"]
+    assert "novelty" in next(card["columns"] for card in sae["cards"] if card["id"] == "numbers")
+    names = [column["name"] for column in sae["columns"]]
+    (feature,) = (f for f in site.features("alpha", 0)["features"] if f["feature_idx"] == 4)
+    assert feature["values"][names.index("novelty")] == 2
+    assert feature["values"][names.index("gaps")] == [0, 8, 5]
     about = site.page("about.html").source
     assert 'id="c-novelty"' in about
     assert "How new it is." in about
-    columns = {entry["name"]: entry for entry in site.shard("alpha/table/0")["columns"]}
-    assert columns["novelty"] == {
-        "name": "novelty",
-        "label": "novelty",
-        "doc": "How new it is.",
-        "unit": "nats",
-    }
+    columns = {entry["name"]: entry for entry in site.shard("alpha/table")["columns"]}
+    novelty = {key: columns["novelty"][key] for key in ("name", "label", "doc", "unit", "kind")}
+    assert list(novelty.values()) == ["novelty", "novelty", "How new it is.", "nats", "scalar"]
 
 
 def test_a_table_may_lack_features(tmp_path: Path):
@@ -123,14 +125,14 @@ def test_nan_is_no_number(tmp_path: Path):
     assert sae_data(store).block(0, 4).values["novelty"] == [1.0, None, 1.0, None]
 
 
-def test_null_lists_are_empty(tmp_path: Path):
+def test_null_lists_are_no_value(tmp_path: Path):
     field = column("more_tokens", TOKEN_LIST, doc="More.", kind="token_list", unit="logit")
     rows = [
         {"feature_idx": f, "more_tokens": None if f == 2 else [{"token_id": f, "count": 0, "value": 1.0}]}
         for f in range(6)
     ]
     store = with_table(tmp_path, "extras", [field], rows)
-    assert sae_data(store).block(1, 4).values["more_tokens"] == [[(1, 0, 1.0)], [], [(3, 0, 1.0)]]
+    assert sae_data(store).block(1, 4).values["more_tokens"] == [[(1, 0, 1.0)], None, [(3, 0, 1.0)]]
 
 
 def test_a_column_that_lies_about_its_kind_is_refused_by_name(tmp_path: Path):
@@ -188,9 +190,11 @@ def test_a_list_of_features_may_say_more_of_each(tmp_path: Path):
     assert sae_data(store).block(1, 2).values["together"] == [[(4, 0.25, 7, 1.5)]]
     with Output(tmp_path / "site") as out:
         render_site(store, RenderConfig(), out, scripts=False)
-    page = Site(tmp_path / "site").page("alpha/0/1.html")
-    card = next(e for e in page.all("section", "card") if e.attributes["id"] == "c-together")
-    assert "0.25" in card.text
+    site = Site(tmp_path / "site")
+    columns = site.shard("site")["saes"][0]["columns"]
+    at = [column["name"] for column in columns].index("together")
+    assert columns[at]["fields"] == ["feature_idx", "value", "count", "pmi"]
+    assert site.features("alpha", 0)["features"][1]["values"][at] == [4, 0.25, 7, 1.5]
 
 
 @pytest.mark.parametrize(

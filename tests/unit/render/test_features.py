@@ -7,7 +7,15 @@ import pytest
 
 from atlas.render.builder import Builder, SaeFiles
 from atlas.render.contexts import FeaturePage
-from atlas.render.features import Explanations, badges, firing_view, is_dead, nothing_to_show
+from atlas.render.features import (
+    MAIN_NUMBERS,
+    Explanations,
+    badges,
+    firing_view,
+    is_dead,
+    nothing_to_show,
+)
+from atlas.render.strips import shown
 from atlas.schema import EXPLANATIONS
 from atlas.store import AtlasStore
 
@@ -72,28 +80,63 @@ def test_nothing_counted_is_said_so():
     [(0, 1000, ["dead"]), (5, 1000, []), (100, 1000, []), (101, 1000, ["dense"])],
 )
 def test_badges(count: int, total: int, labels: list[str]):
-    assert [badge.label for badge in badges(values(count, total))] == labels
+    assert [badge.label for badge in badges(values(count, total), 7)] == labels
+
+
+@pytest.mark.parametrize(("single", "labels"), [(1, ["single-token"]), (0, []), (None, [])])
+def test_a_feature_of_one_token_is_said_to_be(single: int | None, labels: list[str]):
+    assert [badge.label for badge in badges(values(5, single_token=single), 7)] == labels
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "label", "href"),
+    [
+        ([(1012, 0.951), (3, 0.95)], "duplicate of 1012", "../1/1012.html"),
+        ([(3, 0.949)], "", ""),
+        ([(3, None)], "", ""),
+        ([], "", ""),
+        (None, "", ""),
+    ],
+)
+def test_a_duplicate_leads_to_its_double(neighbours: list | None, label: str, href: str):
+    found = badges(values(5) | {"neighbours": neighbours}, 7)
+    assert [(badge.label, badge.href) for badge in found] == ([(label, href)] if label else [])
 
 
 def test_a_feature_without_a_count_is_not_called_dead():
     assert not is_dead(values(None))
-    assert badges({}) == ()
+    assert badges({}, 7) == ()
     assert nothing_to_show({}, 5) == ("No examples of this feature were kept.",)
 
 
 def test_a_page_agrees_with_the_dataset(files: SaeFiles, store: AtlasStore):
     rows = store.read("features", "alpha").to_pylist()
     examples = store.read("examples", "alpha").to_pylist()
-    documents = store.read("documents")["name"].to_pylist()
+    logits = store.read("logits", "alpha").to_pylist()
+    neighbours = store.read("neighbours", "alpha").to_pylist()
+    text = files._builder.vocabulary.text
     for feature in (0, 7, 39):
         found, row = page(files, feature), rows[feature]
-        assert float(found.max_activation.exact) == pytest.approx(row["max_activation"], rel=1e-7)
         assert f"{row['firing_tokens']:,} of" in found.firing.detail
         top = [entry for entry in examples if entry["feature_idx"] == feature and entry["group"] == "top"]
-        assert len(found.examples) == min(10, len(top))
-        for shown, entry in zip(found.examples, top, strict=False):
-            assert float(shown.exact) == pytest.approx(entry["activation"], rel=1e-7)
-            assert str(shown.document) == documents[entry["document_idx"]]
+        assert len(found.examples) == min(4, len(top))
+        for brief, entry in zip(found.examples, top, strict=False):
+            assert float(brief.activation) == pytest.approx(entry["activation"], rel=1e-3)
+            assert "<mark>" in brief.text
+        for words, entries in (
+            (found.tokens, row["top_tokens"]),
+            (found.raised, logits[feature]["positive_logits"]),
+            (found.lowered, logits[feature]["negative_logits"]),
+        ):
+            assert list(words) == [shown(text(entry["token_id"]), spaces=True) for entry in entries[:5]]
+        expected = neighbours[feature]["neighbours"][:5]
+        assert [other.href for other in found.neighbours] == [f"{n['feature_idx']}.html" for n in expected]
+        assert [float(other.value) for other in found.neighbours] == pytest.approx(
+            [n["value"] for n in expected], abs=0.01
+        )
+        told = {number.name: number.text for number in found.numbers}
+        assert list(told) == [name for name in MAIN_NUMBERS if name in files.data.columns]
+        assert float(told["max_activation"]) == pytest.approx(row["max_activation"], rel=1e-3)
 
 
 def test_examples_on_the_page_are_limited(store: AtlasStore):
@@ -119,8 +162,9 @@ def test_a_dead_feature_reads_well(files: SaeFiles):
     assert found.explanation is None
     assert found.examples == ()
     assert "never fired" in found.nothing[0]
-    assert [card.id for card in found.cards][:2] == ["logits", "neighbours"]
-    assert "activations" not in [card.id for card in found.cards]
+    assert found.tokens == ()
+    assert len(found.raised) == len(found.lowered) == 5
+    assert len(found.neighbours) == 5
 
 
 def test_the_head_tells_what_the_feature_is(files: SaeFiles):
@@ -173,6 +217,19 @@ def test_an_unexplained_living_feature_goes_by_its_number(files: SaeFiles, monke
     assert str(page(files, 5).heading) == "Feature 5"
 
 
-def test_clusters_without_a_label_go_by_their_number(files: SaeFiles, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(files.pages, "_cluster_labels", ["first", ""])
-    assert [str(files.pages.cluster(number)) for number in (0, 1, 7)] == ["first", "group 1", "group 7"]
+def test_the_facts_of_an_explanation_are_exact():
+    found = Explanations.read(pa.Table.from_pylist(EXPLAINED, schema=EXPLANATIONS), 4)
+    assert found.facts(1, 3) == [("<b>raise</b>", "by hand", "0.914", "F1"), ("loops", "", "", "")]
+
+
+def test_a_long_title_is_cut_where_there_is_little_room():
+    found = Explanations(["x" * 50, "short"], ["", ""], [None, None], ["", ""])
+    assert str(found.title(0, 10)) == "x" * 9 + "…"
+    assert str(found.title(0)) == "x" * 50
+    assert str(found.title(1, 10)) == "short"
+
+
+def test_link_previews_say_what_it_is_without_its_address(files: SaeFiles):
+    head = page(files, 7).head
+    assert head.headline == files.explanations.texts[7]
+    assert head.title == f"{head.headline} · alpha/7"

@@ -76,9 +76,14 @@ def test_each_kind_of_page_loads_the_scripts_it_needs():
 
 
 def test_titles_name_the_site_and_headlines_do_not():
-    head = frames().head("feature", "a/0/1.html", "raise", "Feature 1.")
-    assert (head.title, head.headline) == ("raise · My atlas", "raise")
+    head = frames().head("thousand", "a/0/index.html", "Features", "Feature 1.")
+    assert (head.title, head.headline) == ("Features · My atlas", "Features")
     assert frames().head("home", "index.html", "My atlas", "").title == "My atlas"
+
+
+def test_features_are_too_many_to_repeat_the_name_of_the_site():
+    head = frames().head("feature", "a/0/1.html", "raise · a/1", "Feature 1.", headline="raise")
+    assert (head.title, head.headline) == ("raise · a/1", "raise")
 
 
 def test_a_description_is_never_empty():

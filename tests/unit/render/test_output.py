@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from atlas.errors import DiskError, InputError
 from atlas.render import output
 from atlas.render.output import MARKER, Output
-from atlas.store.seal import OPENING
+from atlas.store.seal import OPENING, read_seal
 
 
 def write_site(folder: Path, text: bytes, *, also: str = "a/0/1.html") -> None:
@@ -273,3 +273,64 @@ def test_a_removal_that_is_cut_short_can_be_finished(tmp_path: Path, monkeypatch
     monkeypatch.undo()
     output._remove_site(tmp_path / "old")
     assert not (tmp_path / "old").exists()
+
+
+class TestUnchangedFiles:
+    """What the site before has with the same bytes is taken over, and only that."""
+
+    def write(self, folder: Path, files: dict[str, bytes]) -> Output:
+        with Output(folder) as out:
+            for path, data in files.items():
+                out.write(path, data)
+        return out
+
+    def test_they_are_shared_and_keep_their_time(self, tmp_path: Path):
+        site = tmp_path / "site"
+        self.write(site, {"a.html": b"one", "b/c.html": b"two"})
+        os.utime(site / "b/c.html", ns=(10**9, 10**9))
+        out = self.write(site, {"a.html": b"changed", "b/c.html": b"two", "d.html": b"new"})
+        assert out.written == 2
+        assert (site / "b/c.html").stat().st_mtime_ns == 10**9
+        assert [(site / name).read_bytes() for name in ("a.html", "b/c.html", "d.html")] == [
+            b"changed",
+            b"two",
+            b"new",
+        ]
+        assert out.sizes["b/c.html"] == 3
+        seal = read_seal(site)
+        assert seal is not None
+        assert seal.digests.keys() == {"a.html", "b/c.html", "d.html"}
+
+    def test_a_file_that_was_tampered_with_is_written_again(self, tmp_path: Path):
+        site = tmp_path / "site"
+        self.write(site, {"a.html": b"one", "b.html": b"two", "c.html": b"three"})
+        (site / "a.html").write_bytes(b"0ne")
+        (site / "b.html").unlink()
+        (site / "c.html").unlink()
+        (tmp_path / "elsewhere").write_bytes(b"three")
+        (site / "c.html").symlink_to(tmp_path / "elsewhere")
+        out = self.write(site, {"a.html": b"one", "b.html": b"two", "c.html": b"three"})
+        assert out.written == 3
+        assert (site / "a.html").read_bytes() == b"one"
+        assert not (site / "c.html").is_symlink()
+
+    def test_without_links_they_are_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        def refuse(*_: object) -> None:
+            raise OSError("no links here")
+
+        site = tmp_path / "site"
+        self.write(site, {"a.html": b"one"})
+        monkeypatch.setattr(os, "link", refuse)
+        assert self.write(site, {"a.html": b"one"}).written == 1
+        assert (site / "a.html").read_bytes() == b"one"
+
+    def test_a_render_that_fails_leaves_the_shared_file_alone(self, tmp_path: Path):
+        site = tmp_path / "site"
+        self.write(site, {"a.html": b"one"})
+        out = Output(site)
+        out.__enter__()
+        out.write("a.html", b"one")
+        assert (out.staging / "a.html").stat().st_nlink == 2
+        out.__exit__(RuntimeError, RuntimeError(), None)
+        assert (site / "a.html").read_bytes() == b"one"
+        assert (site / "a.html").stat().st_nlink == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -41,29 +42,36 @@ def rendered(store: AtlasStore, folder: Path) -> Site:
     return Site(folder)
 
 
-def test_every_scalar_is_a_row_of_the_numbers_table(site: Site):
-    page = text(site, "alpha/0/7.html")
-    for name in SCALARS:
-        assert f"#c-{name}" in page, name
-    assert "0.7500" in page  # logit_kurtosis of feature 7, 7 / 4 - 1
+def columns(site: Site) -> dict[str, dict]:
+    """The columns of alpha's feature pages, by name."""
+    return {column["name"]: column for column in site.shard("site")["saes"][0]["columns"]}
+
+
+def test_every_scalar_is_on_the_numbers_card_and_explained(site: Site):
+    cards = {card["id"]: card["columns"] for card in site.shard("site")["saes"][0]["cards"]}
+    assert set(SCALARS) <= set(cards["numbers"])
+    feature = site.features("alpha", 0)["features"][7]
+    assert feature["values"][list(columns(site)).index("logit_kurtosis")] == 0.75
     about = text(site, "about.html")
     for name in SCALARS:
         assert f'id="c-{name}"' in about, name
 
 
 def test_every_scalar_can_be_sorted_and_filtered_by(site: Site):
-    columns = [column["name"] for column in site.shard("alpha/table/0")["columns"]]
+    columns = [column["name"] for column in site.shard("alpha/table")["columns"]]
     assert set(SCALARS) <= set(columns)
-    values = site.shard("alpha/table/0")["values"][columns.index("encoder_norm")]
-    assert values[:3] == [1, 1.1, 1.2]
-    skews = site.shard("alpha/table/0")["values"][columns.index("logit_skew")]
-    assert skews[5] is None
+    assert site.column("alpha", "encoder_norm")[:3] == [np.float32(value) for value in (1, 1.1, 1.2)]
+    assert site.column("alpha", "logit_skew")[5] is None
 
 
-def test_lists_that_are_kept_are_not_drawn(site: Site):
-    page = text(site, "alpha/0/7.html")
-    assert "top neurons" not in page
-    assert "raw positive logits" not in page
+def test_lists_that_are_kept_are_there_on_demand(site: Site):
+    found = columns(site)
+    assert found["top_neurons"]["kind"] == "neuron_list"
+    assert found["top_neurons"]["fields"] == ["dimension", "value", "share"]
+    hidden = {name for name, column in found.items() if column["hidden"]}
+    assert {"top_neurons", "raw_positive_logits", "raw_negative_logits"} <= hidden
+    feature = site.features("alpha", 0)["features"][7]
+    assert len(feature["values"][list(found).index("top_neurons")]) % 3 == 0
 
 
 def test_effects_have_many_rows_a_feature_and_no_column_on_the_page(store: AtlasStore):
@@ -81,22 +89,20 @@ def own(tmp_path: Path) -> AtlasStore:
 def test_what_an_architecture_lacks_is_no_row(own: AtlasStore, tmp_path: Path):
     without = with_kinds(WEIGHTS, {"threshold": "hidden"})
     site = rendered(rewritten(own, "weights", without), tmp_path / "site")
-    assert "#c-threshold" not in text(site, "alpha/0/7.html")
-    assert "#c-encoder_bias" in text(site, "alpha/0/7.html")
+    (numbers,) = (c["columns"] for c in site.shard("site")["saes"][0]["cards"] if c["id"] == "numbers")
+    assert "threshold" not in numbers
+    assert "encoder_bias" in numbers
 
 
 @pytest.mark.parametrize(("folded", "shown", "kept"), [(True, "", "raw_"), (False, "raw_", "")])
 def test_the_page_shows_one_kind_of_logit_effects_and_says_which(own, tmp_path, folded, shown, kept):
     final = Unembedding(torch.zeros(4, 4), torch.ones(4), "rms_norm")
     site = rendered(rewritten(own, "logits", table_schema(final, folded=folded)), tmp_path / "site")
-    page, about = text(site, "alpha/0/7.html"), text(site, "about.html")
-    card = page[page.index('id="logits"') : page.index('id="tokens"')]
+    about, found = text(site, "about.html"), columns(site)
     for end in ("positive", "negative"):
-        name = f"{end} logits"
-        assert (f"raw {name}" in card) is (shown == "raw_")
+        assert found[f"{shown}{end}_logits"]["hidden"] is False
+        assert found[f"{kept}{end}_logits"]["hidden"] is True
         assert f'id="c-{shown}{end}_logits"' in about
-        assert f'id="c-{kept}{end}_logits"' not in about
-    assert f"#c-{shown}positive_logits" in card
     words = "Final norm folded" if folded else "nothing folded, no mean removed"
     definition = about[about.index(f'id="c-{shown}positive_logits"') :]
     assert words in definition[: definition.index("</dd>")]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.render.windows import STRENGTHS, Vocabulary, Windows, flatten, short, short_floats
+from atlas.render.choice import Choice
+from atlas.render.windows import STRENGTHS, Vocabulary, Windows, flatten, short, strengths
 from atlas.schema import EXAMPLES, VOCABULARY
 from atlas.text import group_pieces
 
@@ -56,8 +57,10 @@ def example(
     return row | more
 
 
-def windows(rows: list[dict[str, object]], start: int = 0, stop: int = 4) -> Windows:
-    return Windows(pa.Table.from_pylist(rows, schema=EXAMPLES), make_vocabulary(), start, stop)
+def windows(
+    rows: list[dict[str, object]], start: int = 0, stop: int = 4, choice: Choice | None = None
+) -> Windows:
+    return Windows(pa.Table.from_pylist(rows, schema=EXAMPLES), make_vocabulary(), start, stop, choice)
 
 
 def test_tokens_have_their_exact_text(vocabulary: Vocabulary):
@@ -103,7 +106,8 @@ def test_special_and_unknown_tokens_stand_for_themselves():
 def test_windows_belong_to_their_features():
     rows = [example(5, [65], [1.0], 0), example(5, [66], [2.0], 0), example(7, [67], [3.0], 0)]
     found = windows(rows, start=5, stop=8)
-    assert [list(found.of(feature)) for feature in (5, 6, 7)] == [[0, 1], [], [2]]
+    assert [found.range(feature, feature + 1) for feature in (5, 6, 7)] == [(0, 2), (2, 2), (2, 3)]
+    assert found.bounds(5, 8) == [0, 2, 2, 3]
 
 
 def test_top_examples_come_in_order_and_number():
@@ -128,23 +132,45 @@ IDS = st.sampled_from([65, 66, RAISE, HALF, REST, HUG, SPECIAL, 0xE6, 0x97, 0xA5
 EXAMPLE = st.lists(st.tuples(IDS, st.sampled_from([0.0, 0.0, 0.25, 3.0])), min_size=1, max_size=12)
 
 
-@given(st.lists(EXAMPLE, min_size=1, max_size=5), st.floats(3.0, 9.0))
-def test_codes_spell_the_same_windows(examples: list[list[tuple[int, float]]], largest: float):
-    rows = []
-    for tokens in examples:
+@given(st.lists(EXAMPLE, min_size=1, max_size=4), st.integers(0, 4), st.integers(0, 4))
+def test_a_choice_cuts_as_near_does_before_characters_are_made(examples, before: int, after: int):
+    rows = [
+        example(0, [token for token, _ in tokens], [value for _, value in tokens], len(tokens) // 2)
+        for tokens in examples
+    ]
+    whole, cut = windows(rows), windows(rows, choice=Choice(before=before, after=after))
+    for at, tokens in enumerate(examples):
         peak = len(tokens) // 2
-        rows.append(example(0, [token for token, _ in tokens], [value for _, value in tokens], peak))
-    found = windows(rows)
-    coded = found.coded(range(len(rows)), [largest] * len(rows))
-    for at in range(len(rows)):
-        window = found.window(at)
-        assert [coded.pieces[index] for index in coded.indices[at]] == window.pieces
-        assert coded.peaks[at] == window.peak
-        pairs = dict(zip(coded.heat[at][::2], coded.heat[at][1::2], strict=True))
-        assert pairs == {
-            place: max(1, min(STRENGTHS, round(STRENGTHS * value / largest)))
-            for place, value in window.heat.items()
-        }
+        assert cut.peak[at] == min(peak, before)
+        assert cut.skipped[at] == max(0, peak - before)
+        assert cut.whole[at] == len(tokens)
+        length = cut.ends[at] - cut.starts[at]
+        assert length == min(peak, before) + 1 + min(after, len(tokens) - peak - 1)
+        if not whole.strange[at]:
+            assert cut.window(at) == whole.window(at).near(before, after)
+
+
+@given(EXAMPLE, st.integers(0, 5), st.integers(0, 5))
+def test_brief_is_the_middle_of_the_window(tokens: list[tuple[int, float]], before: int, after: int):
+    peak = len(tokens) // 2
+    found = windows([example(0, [token for token, _ in tokens], [value for _, value in tokens], peak)])
+    near = found.window(0).near(before, after)
+    assert found.brief(0, before, after) == (near.pieces, near.peak)
+
+
+def test_a_choice_keeps_the_first_of_each_group_and_interval():
+    rows = [example(0, [65 + rank], [9.0 - rank], 0, rank=rank) for rank in range(4)]
+    rows += [
+        example(0, [70], [1.0], 0, rank=rank, group="interval", interval=at)
+        for at in (0, 1)
+        for rank in (0, 1)
+    ]
+    rows += [example(1, [71], [1.0], 0, rank=rank, group="random") for rank in range(3)]
+    found = windows(rows, choice=Choice(top=3, others=1))
+    names = [found.groups[code] for code in found.group]
+    assert names == ["top"] * 3 + ["interval"] * 2 + ["random"]
+    assert found.bounds(0, 2) == [0, 5, 6]
+    assert [window.pieces for window in found.top(0, 99)] == [["A"], ["B"], ["C"]]
 
 
 @given(EXAMPLE)
@@ -168,41 +194,26 @@ def vocabulary_is_whole(token: int) -> bool:
     return token not in {HALF, REST, 0xE6, 0x97, 0xA5}
 
 
-def test_no_windows_give_no_codes():
-    coded = windows([]).coded([], [])
-    assert (coded.pieces, coded.indices, coded.heat, coded.peaks) == ([], [], [], [])
+def test_no_windows_at_all():
+    found = windows([])
+    assert found.bounds(0, 4) == [0] * 5
+    assert found.top(0, 3) == []
+    assert len(found.tokens) == 0
 
 
-def test_codes_of_some_windows_only():
-    rows = [
-        example(0, [65, 66], [1.0, 0.0], 0),
-        example(1, [67], [2.0], 0),
-        example(2, [68, 69], [0.0, 4.0], 1),
-    ]
-    coded = windows(rows).coded([2, 0], [4.0, 2.0])
-    assert [[coded.pieces[index] for index in window] for window in coded.indices] == [["D", "E"], ["A", "B"]]
-    assert coded.heat == [[1, 255], [0, 128]]
-    assert coded.peaks == [1, 0]
-
-
-def test_frequent_pieces_have_small_numbers():
-    rows = [example(0, [70, 65, 65, 66, 66, 66], [1.0, 0, 0, 0, 0, 0], 0), example(1, [66, 65], [1.0, 0], 0)]
-    coded = windows(rows).coded([0, 1], [1.0, 1.0])
-    assert coded.pieces == ["B", "A", "F"]
-    assert coded.indices == [[2, 1, 1, 0, 0, 0], [0, 1]]
+def test_strengths_are_linear_and_never_vanish():
+    found = strengths(np.array([0.0, 1e-9, 1.0, 2.0, 4.0, 5.0]), np.array([4.0] * 6))
+    assert found.tolist() == [0, 1, 64, 128, STRENGTHS, STRENGTHS]
 
 
 def test_a_feature_without_a_maximum_is_drawn_full():
-    coded = windows([example(0, [65], [2.0], 0)]).coded([0], [0.0])
-    assert coded.heat == [[0, STRENGTHS]]
+    assert strengths(np.array([2.0]), np.array([0.0])).tolist() == [STRENGTHS]
 
 
-@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=20))
-def test_short_floats_are_exact_as_float32(values: list[float]):
-    found = short_floats(pa.chunked_array([pa.array(values, pa.float32())]))
-    assert [np.float32(value) for value in found] == [np.float32(value) for value in values]
-    assert all(len(repr(new)) <= len(repr(old)) for new, old in zip(found, values, strict=True))
-    assert [short(value) for value in values] == found
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_short_floats_are_exact_as_float32(value: float):
+    assert np.float32(short(value)) == np.float32(value)
+    assert len(repr(short(value))) <= len(repr(value))
 
 
 def test_flatten_of_a_slice_starts_at_zero():
