@@ -65,9 +65,10 @@ lock: $(DEPENDENCIES)  ## Resolve requirements.lock anew from pyproject.toml
 schema: $(INSTALLED)  ## Write the generated files that are committed (JSON Schema, TypeScript payload types)
 	$(BIN)/python tools/generate.py
 
-bench: $(INSTALLED)  ## Measure the demo and the pass, and write bench/RESULTS.md
+bench: $(INSTALLED)  ## Measure the demo, the pass and large sites, and write bench/RESULTS.md
 	$(BIN)/python bench/demo.py
 	$(BIN)/python bench/pass.py $(PEER)
+	$(BIN)/python bench/site.py
 
 clean:  ## Remove the environment, caches and everything built
 	rm -rf $(VENV) build dist site $(THEME)/node_modules $(THEME)/dist
