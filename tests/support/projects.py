@@ -16,8 +16,10 @@ from typing import Any
 
 import yaml
 
+from atlas.check.shard import BYTES_FOLDERS
 from atlas.cli import main
 from tests.support import models
+from tests.support.feature_shards import read_features
 
 D_SAE = 12
 SLUG = "tiny"
@@ -163,12 +165,12 @@ def feature_text(project: Project, feature_idx: int = 0, slug: str = SLUG) -> st
     return " ".join(" ".join(page_texts(page)).split())
 
 
-def shard_contents(site: Path) -> Iterator[tuple[str, str]]:
-    """(path, JSON text) of every data file of a site."""
+def shard_contents(site: Path) -> Iterator[tuple[str, bytes]]:
+    """(path, content) of every data file of a site."""
     for path in sorted((site / "data").rglob("*.js")):
         call = re.fullmatch(r'atlasShard\("[^"]+","([^"]+)"\);\s*', path.read_text(encoding="ascii"))
         assert call is not None, path
-        yield path.relative_to(site).as_posix(), gzip.decompress(base64.b64decode(call[1])).decode()
+        yield path.relative_to(site).as_posix(), gzip.decompress(base64.b64decode(call[1]))
 
 
 def _refuse_constant(name: str) -> None:
@@ -176,14 +178,23 @@ def _refuse_constant(name: str) -> None:
 
 
 def broken_values(site: Path) -> list[str]:
-    """Every NaN, infinity or `undefined` on a page or in a data file of `site`, with its file."""
+    """Every NaN, infinity or `undefined` on a page or in a data file of `site`, with its file.
+
+    The other files of bytes are columns, where NaN stands for no value, places and whole numbers.
+    """
     found = []
     for page in sorted(site.rglob("*.html")):
         name = page.relative_to(site).as_posix()
         found += [f"{name}: {text!r}" for text in page_texts(page) if BROKEN_VALUES.search(text)]
-    for name, content in shard_contents(site):
+    contents = dict(shard_contents(site))
+    common: list[str] = json.loads(contents["data/pieces.js"])["pieces"]
+    for name, content in contents.items():
+        folders = name.split("/")[2:-1]
         try:
-            json.loads(content, parse_constant=_refuse_constant)
+            if folders == ["features"]:
+                json.dumps(read_features(content, common), allow_nan=False)
+            elif not BYTES_FOLDERS.intersection(folders):
+                json.loads(content, parse_constant=_refuse_constant)
         except (AssertionError, ValueError) as error:
             found.append(f"{name}: {error}")
     return found
