@@ -114,14 +114,17 @@ class TestEverywhere:
 
     def test_the_keys_are_listed(self, show: Open):
         page = show("alpha/0/5.html")
+        dialog = page.get_by_role("dialog", name="Keys")
         page.keyboard.press("?")
-        assert page.get_by_role("dialog").is_visible()
+        # The script of the dialogs is loaded the first time one is asked for.
+        dialog.wait_for()
+        assert dialog.locator("dt", has_text="?").is_visible()
         page.keyboard.press("Escape")
-        assert page.get_by_role("dialog").is_hidden()
+        assert dialog.is_hidden()
         page.get_by_role("button", name="Keys").click()
-        assert page.get_by_role("dialog").is_visible()
-        page.get_by_role("button", name="Close").click()
-        assert page.get_by_role("dialog").is_hidden()
+        dialog.wait_for()
+        dialog.get_by_role("button", name="Close").click()
+        assert dialog.is_hidden()
 
     @BOTH
     def test_random_opens_a_feature_that_fires(self, show: Open):

@@ -124,7 +124,7 @@ class TestReach:
         backward = [at["index"] for at in walked(page, "Shift+Tab")]
         assert backward == forward[::-1]
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "embedded feature"])
     def test_the_first_stop_skips_to_the_content(self, look: Callable[..., Page], kind: str):
         page = look(kind, size=(390, 800))
         to_the_start(page)
@@ -135,6 +135,15 @@ class TestReach:
         assert page.evaluate("document.activeElement.id") == "main"
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.closest('header, nav[aria-label=Site]')") is None
+
+    def test_the_first_stop_of_an_embedded_page_is_in_its_content(self, look: Callable[..., Page]):
+        """It has no frame of the site that one would have to skip."""
+        page = look("embedded feature", size=(390, 800))
+        to_the_start(page)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('main') !== null")
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate("document.activeElement.closest('header, footer, .skip, nav')") is None
 
 
 class TestWork:
@@ -217,6 +226,6 @@ class TestHelp:
     def test_the_button_closes_it(self, look: Callable[..., Page]):
         page = look("home")
         page.keyboard.press("?")
-        page.get_by_role("dialog").get_by_role("button").focus()
+        page.get_by_role("dialog", name="Keys").get_by_role("button", name="Close").focus()
         page.keyboard.press("Enter")
         page.get_by_role("dialog").wait_for(state="hidden")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from atlas.store import AtlasStore
 from tests.support import stories
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
     from tests.support.browser import Visit, Visitor
     from tests.support.web import StaticHost
 
@@ -66,30 +69,57 @@ def dense(shared_dir: Path, built: Built) -> np.ndarray:
     return after.numpy()
 
 
-def scalars(html: str) -> dict[str, float]:
-    """Column name → exact value, as a feature page shows them."""
-    rows = re.findall(r'#c-(\w+)">[^<]*</a></dt><dd(?: title="([^"]*)")?>([^<]*)', html)
-    return {name: float((exact or text).replace(",", "").strip()) for name, exact, text in rows}
+def drawn_scalars(page: Page) -> dict[str, float]:
+    """Column name → exact value, as the script draws them on a feature page."""
+    cells = page.locator("#numbers dl.scalars > div").evaluate_all(
+        """(all) => all.map((one) => [
+          one.querySelector("dt a").getAttribute("href").split("#c-")[1],
+          one.querySelector("dd span").title,
+        ])"""
+    )
+    return {name: float(exact) for name, exact in cells if exact}
 
 
-def test_numbers_of_a_page_equal_dense_ones(built: Built, dense: np.ndarray, shared_dir: Path) -> None:
-    counted = int((stories.packed(shared_dir) > 2).sum())
+def rounded(value: float) -> Any:
+    """What a number of four digits that stands for `value` equals."""
+    return pytest.approx(value, rel=5.1e-4)
+
+
+def test_numbers_of_a_page_equal_dense_ones(
+    visit: Visitor, built: Built, dense: np.ndarray, shared_dir: Path
+) -> None:
+    tokens = stories.packed(shared_dir).numpy()
+    counted = int((tokens > 2).sum())
     assert built.store.manifest.stream["n_tokens"] == counted
     firing = (dense > 0).sum((0, 1))
     feature = int(np.argsort(-firing)[len(firing) // 3])
-    page = (built.site / SLUG / "0" / f"{feature}.html").read_text(encoding="utf-8")
-    shown = scalars(page)
     values = dense[..., feature]
     positive = values[values > 0].astype(np.float64)
+    peaks = strongest_texts(values, tokens)[:20]
+    assert len(peaks) == 20
+    assert min(peaks) > 0
+
+    visited = visit()
+    page = visited.open((built.site / SLUG / "0" / f"{feature}.html").as_uri())
+    page.wait_for_selector("atlas-feature[data-ready]", state="attached")
+    shown = drawn_scalars(page)
     assert shown["firing_tokens"] == positive.size
     assert shown["firing_contexts"] == (values > 0).any(1).sum()
     assert shown["activation_density"] == pytest.approx(positive.size / counted, rel=1e-6)
     assert shown["max_activation"] == pytest.approx(positive.max(), rel=1e-5)
     assert shown["mean_activation"] == pytest.approx(positive.mean(), rel=1e-5)
     assert shown["std_activation"] == pytest.approx(positive.std(), rel=1e-4)
-    peaks = np.sort(values.max(1))[::-1][:10]
-    titles = re.findall(r'class="activation" title="([^"]+)"', page)
-    assert [float(value) for value in titles] == pytest.approx(peaks.tolist(), rel=1e-5)
+    titles = page.locator("li.example .activation").evaluate_all("(all) => all.map(({ title }) => title)")
+    assert [float(title) for title in titles] == pytest.approx(peaks, rel=1e-5)
+    assert visited.record.problems(built.site.as_uri()) == []
+
+    copy = (built.site / SLUG / "0" / f"{feature}.html").read_text(encoding="utf-8")
+    brief = dict(re.findall(r"<dt>([^<]+)<dd>(.+)", copy))
+    assert float(brief["max activation"]) == rounded(positive.max())
+    assert float(brief["mean activation"]) == rounded(positive.mean())
+    assert f"{positive.size:,} of {counted:,} tokens" in copy
+    strongest = [float(value) for value in re.findall(r"<li><b>([^<]+)</b>", copy)]
+    assert strongest == [rounded(peak) for peak in peaks[:4]]
 
 
 def test_every_count_equals_the_dense_one(built: Built, dense: np.ndarray) -> None:
@@ -212,20 +242,29 @@ def test_the_map_opens_a_feature(healthy: Visit, address: Callable[[str], str]) 
 def test_the_table_sorts(healthy: Visit, address: Callable[[str], str], built: Built) -> None:
     page = healthy.open(address(f"{SLUG}/index.html"))
     page.wait_for_selector("atlas-feature-table[data-ready]")
-    header = page.locator("atlas-feature-table [role=columnheader], atlas-feature-table th").filter(
-        has_text=re.compile("max activation", re.IGNORECASE)
-    )
-    header.locator("button").click()
-    page.wait_for_function("location.search.includes('max_activation')")
-    best = built.store.read("features", SLUG, ["feature_idx", "max_activation"]).to_pandas()
-    strongest = int(best.sort_values("max_activation", ascending=False)["feature_idx"].iloc[0])
-    weakest = int(best.sort_values("max_activation", kind="stable")["feature_idx"].iloc[0])
-    first = page.locator("atlas-feature-table tbody a").first.get_attribute("href") or ""
-    assert first.endswith((f"0/{strongest}.html", f"0/{weakest}.html"))
-    header.locator("button").click()
-    page.wait_for_timeout(300)
-    again = page.locator("atlas-feature-table tbody a").first.get_attribute("href") or ""
-    assert {first.rsplit("/", 1)[1], again.rsplit("/", 1)[1]} == {f"{strongest}.html", f"{weakest}.html"}
+    heading = page.get_by_role("columnheader", name="max activation")
+    largest = built.store.read("features", SLUG, ["feature_idx", "max_activation"]).to_pydict()
+    values = dict(zip(largest["feature_idx"], largest["max_activation"], strict=True))
+    for state, sign in (("descending", -1), ("ascending", 1)):
+        expected = sorted(values, key=lambda feature: (sign * values[feature], feature))
+        heading.locator(".sort").click()
+        page.wait_for_function(
+            """([state, first]) => {
+              const table = document.querySelector("atlas-feature-table");
+              const sorted = table.querySelector("[data-column=max_activation]").ariaSort === state;
+              const waits = table.isUpdatePending || table.querySelector("[aria-busy=true]") !== null;
+              return sorted && !waits && table.querySelector(`tr[aria-rowindex="2"]#table-row-${first}`);
+            }""",
+            arg=[state, expected[0]],
+        )
+        links = page.locator("tbody tr[aria-rowindex] .column-explanation a").evaluate_all(
+            "(all) => all.map((one) => one.getAttribute('href'))"
+        )
+        assert len(links) > 10
+        shown = [int(link.rsplit("/", 1)[1].removesuffix(".html")) for link in links]
+        assert shown == expected[: len(shown)]
+        sort = parse_qs(urlsplit(page.url).query)["sort"]
+        assert sort == ["-max_activation" if sign < 0 else "max_activation"]
 
 
 def test_a_feature_page_shows_every_group_of_examples(
@@ -241,18 +280,47 @@ def test_a_feature_page_shows_every_group_of_examples(
     assert page.locator("atlas-feature li.example").count() == 8
 
 
+def one_line(text: str) -> str:
+    """A text as it reads on one line: marks of newlines and spaces are single spaces."""
+    return " ".join(text.replace("↵", " ").split())
+
+
 def test_without_javascript_a_feature_page_still_reads(
     visit: Visitor, address: Callable[[str], str], built: Built
 ) -> None:
     rows: list[dict[str, Any]] = built.store.read("examples", SLUG).to_pylist()
-    row = next(r for r in rows if r["group"] == "top" and r["rank"] == 0)
+    feature = next(r["feature_idx"] for r in rows if r["group"] == "top" and r["rank"] == 0)
+    tops = [r for r in rows if r["group"] == "top" and r["feature_idx"] == feature]
+    tops = sorted(tops, key=lambda r: r["rank"])[:4]
+    assert len(tops) == 4
+    pieces = {
+        row["token_id"]: row["piece"].encode() if row["special"] else row["bytes"]
+        for row in built.store.read("vocabulary").to_pylist()
+    }
+
+    def words(tokens: list[int]) -> str:
+        return one_line(b"".join(pieces[token] for token in tokens).decode("utf-8", "replace"))
+
     visited = visit(javascript=False)
-    page = visited.open(address(f"{SLUG}/0/{row['feature_idx']}.html"))
-    text = page.locator("main").inner_text()
-    pieces = built.store.read("vocabulary").to_pylist()
-    words = b"".join(pieces[token]["bytes"] for token in row["token_ids"]).decode("utf-8", "replace").split()
-    shown = text.replace("↵", " ").split()
-    assert set(words[1:-1]) <= set(shown)
-    for heading in ("Top examples", "Effect on the next token", "Neighbours", "Numbers"):
-        assert heading.lower() in text.lower()
+    page = visited.open(address(f"{SLUG}/0/{feature}.html"))
+    lines = page.locator("ol.brief li:visible").all()
+    assert len(lines) == len(tops)
+    for line, row in zip(lines, tops, strict=True):
+        number, text = one_line(line.inner_text()).split(" ", 1)
+        assert float(number) == rounded(row["activation"])
+        tokens, peak = row["token_ids"], row["peak"]
+        # A few tokens on either side of the peak, without a gap and nothing else.
+        assert words(tokens[max(0, peak - 5) : peak + 5]) in text
+        assert text in words(tokens)
+        assert one_line(line.locator("mark").inner_text()) == words(tokens[peak : peak + 1])
+    headings = page.locator("main h2:visible").all_text_contents()
+    assert headings == ["Top examples", "Neighbours", "Numbers"]
+    assert [one_line(text) for text in page.locator("dl.words dt:visible").all_text_contents()] == [
+        "Fires on",
+        "Raises",
+        "Lowers",
+    ]
+    for kept in ("dl.words dt + dd", "ul.brief a[href]", "dl.brief dd"):
+        assert all(text.strip() for text in page.locator(kept).all_inner_texts()), kept
+        assert page.locator(f"{kept} >> visible=true").count() >= 3, kept
     assert visited.record.problems(address("")) == []
