@@ -23,7 +23,7 @@ INSTALLED := $(VENV)/.installed
 BROWSER := $(VENV)/.browser
 FRONT := $(THEME)/node_modules/.installed
 FRONT_SOURCES := hatch_build.py $(wildcard $(THEME)/package-lock.json $(THEME)/build.mjs) \
-	$(shell find $(THEME)/src $(THEME)/panels -name '*.ts')
+	$(shell find $(THEME)/src -name '*.ts')
 
 .PHONY: help demo serve test check front docs browser strace lock schema bench clean
 
