@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from atlas.errors import AtlasError, CheckError, ConfigError, DiskError, InputError, LockedError
-    from atlas.store.reader import Atlas, Example, Feature
-    from atlas.store.reader import open_atlas as open  # noqa: A004 - atlas.open, as in gzip.open
+    from atlas.reader import Atlas, Continuation, Example, Feature, TextActivations
+    from atlas.reader import open_atlas as open  # noqa: A004 - atlas.open, as in gzip.open
 
     __version__: str
 
@@ -21,11 +21,13 @@ __all__ = [
     "AtlasError",
     "CheckError",
     "ConfigError",
+    "Continuation",
     "DiskError",
     "Example",
     "Feature",
     "InputError",
     "LockedError",
+    "TextActivations",
     "__version__",
     "open",
 ]
@@ -34,7 +36,7 @@ _HOMES = {
     **dict.fromkeys(
         ("AtlasError", "CheckError", "ConfigError", "DiskError", "InputError", "LockedError"), "atlas.errors"
     ),
-    **dict.fromkeys(("Atlas", "Example", "Feature"), "atlas.store.reader"),
+    **dict.fromkeys(("Atlas", "Continuation", "Example", "Feature", "TextActivations"), "atlas.reader"),
 }
 """Exported name → the module that defines it."""
 
@@ -42,7 +44,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """The exported `name`, loaded now."""
     if name == "open":
-        return import_module("atlas.store.reader").open_atlas
+        return import_module("atlas.reader").open_atlas
     if name == "__version__":
         return import_module("importlib.metadata").version("feature-atlas")
     if name in _HOMES:

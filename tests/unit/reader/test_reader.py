@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -14,58 +13,12 @@ import pytest
 
 import atlas
 from atlas.errors import InputError
-from atlas.store import AtlasStore, cards
-from atlas.store.cards import element
+from atlas.reader import cards
+from atlas.reader.cards import element
+from atlas.store import AtlasStore
 from atlas.text import inline_text
+from tests.support.notebook import HOSTILE, Parsed, check_card
 from tests.support.synthetic import BOS, SPECIAL, TEXTS, make_atlas
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "</div></table><iframe srcdoc='<script>1</script>'>",
-    "&lt;b&gt; &amp; &",
-    "javascript:alert(1)",
-    "\x1b[31mred\x1b]0;title\x07",
-    "\u202eright to left\u202c",
-    "nul\x00 carriage\r newline\n tab\t",
-    "'; DROP TABLE features; --",
-    "{{ 7*7 }} {% raw %} ${7*7} <%= 7*7 %>",
-    'style="background:url(http://example.org)"',
-    "\ufeffbom\u200bzero",
-    "日本語 🤗 ÷ עברית",
-    "",
-]
-ELEMENTS = {"div", "h3", "p", "em", "table", "tr", "th", "td", "small", "bdi"}
-
-
-class Parsed(HTMLParser):
-    """Elements, attributes and text of a piece of HTML."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
-        self.attributes += attrs
-        self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def handle_comment(self, data: str) -> None:
-        raise AssertionError(f"a comment: {data!r}")
-
-    def handle_decl(self, decl: str) -> None:
-        raise AssertionError(f"a declaration: {decl!r}")
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +142,8 @@ class TestFeature:
         for feature in (data.feature(number, "alpha") for number in range(48)):
             rows = data.store.read_features("examples", "alpha", feature.feature_idx, feature.feature_idx + 1)
             for example, row in zip(feature.examples, rows.to_pylist(), strict=True):
-                exact = b"".join(data._vocabulary[0][number] for number in row["token_ids"] if number != BOS)
+                ids = [number for number in row["token_ids"] if number != BOS]
+                exact = b"".join(data._spelling.tokens[number] for number in ids)
                 assert exact in texts[example.document]
                 if "<0x" not in example.text:
                     assert example.text.removeprefix(SPECIAL).encode() == exact
@@ -229,7 +183,7 @@ class TestTerminal:
         assert f"{example.activation:.3f}" in repr(example)
 
     def test_long_windows_are_cut_around_the_peak(self):
-        from atlas.store.reader import Example
+        from atlas.reader import Example
 
         pieces = tuple((f"w{number} ", 0.0) for number in range(200))
         shown = repr(Example("top", -1, 0, 1.0, "doc", 0, 100, 1, pieces, 100))
@@ -260,22 +214,14 @@ class TestTerminal:
 
 
 class TestNotebook:
-    def check(self, html: str) -> Parsed:
-        parsed = Parsed(html)
-        assert set(parsed.elements) <= ELEMENTS
-        assert {name for name, _ in parsed.attributes} <= {"style"}
-        assert parsed.open == []
-        assert all("url" not in (value or "") for _, value in parsed.attributes)
-        return parsed
-
     def test_an_atlas(self, data: atlas.Atlas):
-        parsed = self.check(data._repr_html_())
+        parsed = check_card(data._repr_html_())
         assert "Synthetic atlas" in parsed.text
         assert data.build_id in parsed.text
 
     def test_a_feature(self, data: atlas.Atlas):
         feature = data.feature(7, "alpha")
-        parsed = self.check(feature._repr_html_())
+        parsed = check_card(feature._repr_html_())
         for example in [example for example in feature.examples if example.group == "top"][:5]:
             assert "".join(inline_text(text) for text, _ in example.pieces) in parsed.text
 
@@ -286,8 +232,8 @@ class TestNotebook:
         assert all(float(value.split(",")[3].split(")")[0]) > 0 for value in grounds)
 
     def test_hostile_text_is_shown_and_never_markup(self, hostile: atlas.Atlas):
-        parsed = [self.check(hostile._repr_html_())]
-        parsed += [self.check(hostile.feature(number)._repr_html_()) for number in range(60)]
+        parsed = [check_card(hostile._repr_html_())]
+        parsed += [check_card(hostile.feature(number)._repr_html_()) for number in range(60)]
         everything = "".join(page.text for page in parsed)
         for text in HOSTILE:
             assert inline_text(text) in everything
@@ -302,13 +248,13 @@ class TestNotebook:
             )
             opened = atlas.open(store.path)
             for piece in (opened._repr_html_(), *(opened.feature(i)._repr_html_() for i in range(0, 60, 4))):
-                self.check(piece)
+                check_card(piece)
 
     def test_the_harness_sees_an_unescaped_string(self):
         with pytest.raises(AssertionError):
-            self.check(f"<div>{HOSTILE[0]}</div>")
+            check_card(f"<div>{HOSTILE[0]}</div>")
         with pytest.raises(AssertionError):
-            self.check(f"<div>{HOSTILE[1]}</div>")
+            check_card(f"<div>{HOSTILE[1]}</div>")
 
     def test_element_escapes_texts_and_keeps_elements(self):
         made = element("p", "<b>", element("em", "a & b"), style="color:red")

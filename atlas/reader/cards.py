@@ -6,7 +6,7 @@ characters (`inline_text`). Notebooks get HTML that is made by `element` alone, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import escape
@@ -14,14 +14,22 @@ from markupsafe import escape
 from atlas.text import inline_text
 
 if TYPE_CHECKING:
-    from atlas.store.reader import Atlas, Example, Feature, Token
+    from atlas.reader.atlas import Atlas, Example, Feature, Token
+    from atlas.reader.results import Continuation, Strip, TextActivations
 
 SHOWN_EXAMPLES = 5
 """Top examples on a card."""
+SHOWN_FEATURES = 10
+"""Features on the card of a text."""
 SHOWN_TOKENS = 8
 """Tokens of each list on a card."""
 SHOWN_PIECES = 24
 """Pieces of an example on each side of its own token, in a terminal."""
+SHOWN_AROUND = 100
+"""Pieces on each side of a feature's strongest token, on the card of a text in a notebook."""
+
+
+_TEXT = "font-family:monospace;white-space:pre-wrap"
 
 
 class Html(NamedTuple):
@@ -54,13 +62,53 @@ def number(value: object) -> str:
 
 def example_line(example: Example) -> str:
     """One example on one line, its own token in brackets."""
-    first = max(0, example.peak - SHOWN_PIECES)
-    shown = list(example.pieces)[first : example.peak + SHOWN_PIECES + 1]
-    texts = [inline_text(text) for text, _ in shown]
-    texts[example.peak - first : example.peak - first + 1] = [
-        f"[[{text}]]" for text in texts[example.peak - first : example.peak - first + 1]
+    around = _around(example.pieces, example.peak)
+    return f"{example.activation:8.3f}  {inline_text(example.document)}: {around}"
+
+
+def strip_line(strip: Strip) -> str:
+    """A feature along a text on one line: what is around its strongest token, in brackets."""
+    around = _around(strip.pieces, strip.peak) if strip.activation > 0 else "does not fire"
+    return f"{strip.activation:8.3f}  {strip.label}: {around}"
+
+
+def strip_html(strip: Strip) -> str:
+    """A feature along the whole text, for a notebook."""
+    return _strip(strip.pieces, strip.peak, strip.activation, strip.label).markup
+
+
+def activations_text(found: TextActivations) -> str:
+    """A text with its strongest features, for the terminal."""
+    strips = [found[top.feature_idx] for top in found.top(SHOWN_FEATURES)]
+    return "\n".join([*_activation_lines(found), *map(strip_line, strips)])
+
+
+def activations_html(found: TextActivations) -> str:
+    """A text with its strongest features, for a notebook."""
+    heading, *notes = _activation_lines(found)
+    strips = [found[top.feature_idx] for top in found.top(SHOWN_FEATURES)]
+    return element(
+        "div",
+        element("h3", heading),
+        *(element("p", note) for note in notes),
+        *(_excerpt(strip) for strip in strips),
+    ).markup
+
+
+def continuation_text(made: Continuation) -> str:
+    """A continuation for the terminal: the text that was given, then what follows in brackets."""
+    return f"{_continuation_line(made)}\n  {inline_text(made.prompt)}[[{inline_text(made.text)}]]"
+
+
+def continuation_html(made: Continuation) -> str:
+    """A continuation for a notebook; the darker the ground of a new token, the likelier it was."""
+    chances = [float(made.probabilities[piece.start : piece.stop].min()) for piece in made.pieces]
+    new = [
+        element("bdi", piece.text, style=f"{_ground(chance, 1.0)}font-weight:bold")
+        for piece, chance in zip(made.pieces, chances, strict=True)
     ]
-    return f"{example.activation:8.3f}  {inline_text(example.document)}: {''.join(texts)}"
+    text = element("div", element("bdi", made.prompt), *new, style=_TEXT)
+    return element("div", element("h3", _continuation_line(made)), text).markup
 
 
 def feature_text(feature: Feature) -> str:
@@ -130,20 +178,67 @@ def _shown(feature: Feature) -> list[Example]:
     return [example for example in feature.examples if example.group == "top"][:SHOWN_EXAMPLES]
 
 
+def _around(pieces: Sequence[tuple[str, float]], peak: int) -> str:
+    """What stands around piece number `peak`, which is in brackets."""
+    first = max(0, peak - SHOWN_PIECES)
+    texts = [inline_text(text) for text, _ in pieces[first : peak + SHOWN_PIECES + 1]]
+    texts[peak - first : peak - first + 1] = [
+        f"[[{text}]]" for text in texts[peak - first : peak - first + 1]
+    ]
+    return "".join(texts)
+
+
+def _excerpt(strip: Strip) -> Html:
+    """A feature along what is around its strongest token."""
+    first = max(0, strip.peak - SHOWN_AROUND)
+    near = strip.pieces[first : strip.peak + SHOWN_AROUND + 1]
+    return _strip(near, strip.peak - first, strip.activation, strip.label)
+
+
 def _example_html(example: Example) -> Html:
-    """An example as a paragraph; the darker the ground, the stronger the activation."""
-    strongest = max((strength for _, strength in example.pieces), default=0.0)
-    pieces = [
+    return _strip(example.pieces, example.peak, example.activation, example.document)
+
+
+def _strip(pieces: Sequence[tuple[str, float]], peak: int, activation: float, label: str) -> Html:
+    """A text as a paragraph; the darker the ground, the stronger the activation."""
+    strongest = max((strength for _, strength in pieces), default=0.0)
+    spans = [
         element(
             "bdi",
             text,
-            style=_ground(strength, strongest) + ("font-weight:bold" if place == example.peak else ""),
+            style=_ground(strength, strongest) + ("font-weight:bold" if place == peak else ""),
         )
-        for place, (text, strength) in enumerate(example.pieces)
+        for place, (text, strength) in enumerate(pieces)
     ]
-    where = element("small", f"{example.activation:.3f} · ", element("bdi", example.document))
-    text = element("div", *pieces, style="font-family:monospace;white-space:pre-wrap")
-    return element("div", where, text, style="margin:0.5em 0")
+    where = element("small", f"{activation:.3f} · ", element("bdi", label))
+    return element("div", where, element("div", *spans, style=_TEXT), style="margin:0.5em 0")
+
+
+def _activation_lines(found: TextActivations) -> list[str]:
+    """What was read, and what the reader should know of it."""
+    if not found.windows:
+        return ["The text is empty: nothing was run"]
+    through = f"{found.sae.slug} ({found.values.shape[1]:,} features)"
+    read = _counted(int((~found.bos).sum()), "token")
+    lines = [f"{read} in {_counted(found.windows, 'window')} through {through}"]
+    if found.replaced:
+        lines.append(f"{_counted(found.replaced, 'lone surrogate')} replaced by U+FFFD")
+    return lines
+
+
+def _continuation_line(made: Continuation) -> str:
+    drawn = f"temperature {number(made.sampling.temperature)}, seed {made.sampling.seed}"
+    how = drawn if made.sampling.temperature else "greedy"
+    strong = ", ".join(
+        str(feature) if made.mode == "ablate" else f"{feature} at {number(strength)}"
+        for feature, strength in made.strengths.items()
+    )
+    steered = f"{made.mode} {strong} of {made.sae.slug}" if strong else "nothing steered"
+    return f"{_counted(len(made.token_ids), 'new token')}, {how}, {steered}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _ground(strength: float, strongest: float) -> str:

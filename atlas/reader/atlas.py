@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from atlas.errors import InputError, suggest
+from atlas.reader import cards
+from atlas.reader.model import LocalModel
+from atlas.reader.spelling import Spelling
+from atlas.reader.steering import Mode, Sampling
 from atlas.schema import ColumnInfo, column_info
-from atlas.store import cards
 from atlas.store.dataset import AtlasStore
 from atlas.store.tables import is_by_feature
-from atlas.text import Piece, group_pieces
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from atlas.reader.results import Continuation, TextActivations
     from atlas.store.manifest import SaeEntry
 
 PAGE_FOLDER_SIZE = 1000
@@ -184,7 +187,39 @@ class Atlas:
 
     def text(self, token_ids: Sequence[int]) -> str:
         """The exact text of consecutive tokens; special tokens by their name."""
-        return "".join(text for text, _, _ in self._pieces(token_ids))
+        return self._spelling.text(token_ids)
+
+    def activations(self, text: str, sae: str | None = None) -> TextActivations:
+        """Activations of every feature of one SAE at every token of `text`, as the pages compute them.
+
+        Needs the extra `run` and a dataset built with `browser_model: true`; no torch. A text longer than
+        the SAE's context is cut into windows. `sae` may be left out where there is only one. `InputError`
+        without a model or a library, for an unknown SAE, and for a text too long for memory.
+        """
+        return self._model.activations(self._model_sae(sae), text)
+
+    def steer(
+        self,
+        text: str,
+        strengths: Mapping[int, float],
+        *,
+        mode: Mode = "add",
+        sae: str | None = None,
+        n_tokens: int = 20,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> Continuation:
+        """`n_tokens` tokens after `text` while features are steered, as the pages make them.
+
+        `strengths` gives each feature a strength in units of its largest activation in the corpus: added
+        to what the feature does (`mode` 'add'), or what it is set to at every token ('clamp'); 'ablate'
+        sets it to 0 whatever the strength. BOS is left alone, and what the SAE does not explain stays as it
+        is. `{}` steers nothing. Temperature 0 takes the likeliest token; otherwise tokens are drawn from the
+        softmax of logits / temperature by `seed`, 0 to 2^32 - 1.
+        `InputError` as `activations`, and for features, strengths and lengths that cannot be.
+        """
+        sampling = Sampling(n_tokens, temperature, seed)
+        return self._model.steer(self._model_sae(sae), text, strengths, mode, sampling)
 
     def __repr__(self) -> str:
         return cards.atlas_text(self)
@@ -211,6 +246,17 @@ class Atlas:
             )  # fmt: skip
         raise InputError(f"there is no table {table!r}", where=where, fix=suggest(table, self._table_names()))
 
+    def _model_sae(self, slug: str | None) -> SaeEntry:
+        """The SAE meant by `slug`, or the only one."""
+        if slug is None and len(self.saes) > 1:
+            names = [repr(entry.slug) for entry in self.saes]
+            raise InputError(
+                f"the atlas has {len(names)} SAEs",
+                where=str(self.store.path),
+                fix=f"sae={' or sae='.join(names[:5])}",
+            )
+        return self._sae(slug, "features")
+
     def _table_names(self) -> set[str]:
         return {key.rpartition("/")[2] for key in self.tables}
 
@@ -233,9 +279,9 @@ class Atlas:
 
     def _example(self, row: dict[str, Any]) -> Example:
         strengths: list[float] = row["activations"]
-        pieces = self._pieces(row["token_ids"])
+        pieces = self._spelling.pieces(row["token_ids"])
         peak = next(
-            (number for number, (_, start, stop) in enumerate(pieces) if start <= row["peak"] < stop), 0
+            (number for number, piece in enumerate(pieces) if piece.start <= row["peak"] < piece.stop), 0
         )
         return Example(
             group=row["group"],
@@ -246,29 +292,19 @@ class Atlas:
             context_idx=row["context_idx"],
             position=row["position"],
             copies=row["copies"],
-            pieces=tuple((text, max(strengths[start:stop], default=0.0)) for text, start, stop in pieces),
+            pieces=tuple(
+                (piece.text, max(strengths[piece.start : piece.stop], default=0.0)) for piece in pieces
+            ),
             peak=peak,
         )
 
-    def _pieces(self, token_ids: Sequence[int]) -> list[tuple[str, int, int]]:
-        """(exact text, first token, one past the last) of whole characters; padding is left out."""
-        tokens, special = self._vocabulary
-        known = [number for number in token_ids if number >= 0]
-        raw = [None if special.get(number) is not None else tokens[number] for number in known]
-
-        def spelled(piece: Piece) -> str:
-            return special.get(known[piece.start], piece.text)
-
-        return [(spelled(piece), piece.start, piece.stop) for piece in group_pieces(raw)]
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return Spelling.of(self.store)
 
     @cached_property
-    def _vocabulary(self) -> tuple[dict[int, bytes], dict[int, str]]:
-        """Token id → its bytes, and special token id → its name."""
-        table = self.store.read("vocabulary")
-        numbers = table["token_id"].to_pylist()
-        tokens = dict(zip(numbers, table["bytes"].to_pylist(), strict=True))
-        names = zip(numbers, table["special"].to_pylist(), table["piece"].to_pylist(), strict=True)
-        return tokens, {number: piece for number, special, piece in names if special}
+    def _model(self) -> LocalModel:
+        return LocalModel(self.store, self._spelling)
 
     @cached_property
     def _documents(self) -> dict[int, str]:
