@@ -104,6 +104,10 @@ class TokenBytes:
         """The tokenizer's own JSON."""
         return json.loads(self._tokenizer.to_str())
 
+    def to_json(self) -> str:
+        """The tokenizer as the text of a `tokenizer.json`, without truncation and padding."""
+        return self._tokenizer.to_str()
+
     @cached_property
     def sha256(self) -> str:
         """SHA-256 hex of the tokenizer's canonical JSON (sorted keys, no truncation, no padding)."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,6 +35,7 @@ class TransformersEngine(Engine):
     name: ClassVar[str] = "transformers"
 
     def __init__(self, loaded: LoadedModel, family: Family) -> None:
+        self._loaded = loaded
         self.facts = loaded.facts
         self.tokens = loaded.tokens
         self.device = loaded.device
@@ -80,7 +83,7 @@ class TransformersEngine(Engine):
             return touch
 
         try:
-            with torch.no_grad(), self._attached({name: keep(name) for name in hook_names}):
+            with torch.no_grad(), self.attached({name: keep(name) for name in hook_names}):
                 self._body(input_ids=token_ids.to(self.device).clamp(min=0), use_cache=False)
         except _AllRead:
             pass
@@ -101,7 +104,7 @@ class TransformersEngine(Engine):
         with (
             torch.no_grad(),
             self._started(start),
-            self._attached(changes),
+            self.attached(changes),
             only_selected(self._model, select),
         ):
             ids = token_ids.to(self.device).clamp(min=0)
@@ -115,6 +118,20 @@ class TransformersEngine(Engine):
             norm_scale=norm.weight.detach().float() + self._family.norm_offset,
             norm_kind=self._family.norm_kind,
         )
+
+    @property
+    def model(self) -> Any:
+        """The transformers model itself."""
+        return self._model
+
+    def copy_in_float32(self) -> TransformersEngine:
+        """An engine of its own on a copy of the model, in float32 on the CPU, for what changes the model."""
+        import torch
+
+        model = copy.deepcopy(self._model).to("cpu", torch.float32)
+        facts = replace(self.facts, dtype="float32", device="cpu")
+        loaded = replace(self._loaded, model=model, facts=facts, device=torch.device("cpu"))
+        return TransformersEngine(loaded, self._family)
 
     @cached_property
     def _in_tuples(self) -> bool:
@@ -146,7 +163,7 @@ class TransformersEngine(Engine):
         return place
 
     @contextmanager
-    def _attached(self, touches: Mapping[str, Touch]) -> Iterator[None]:
+    def attached(self, touches: Mapping[str, Touch]) -> Iterator[None]:
         """Within the block the tensor at each hook is what its function makes of it."""
         with ExitStack() as stack:
             for hook_name, touch in touches.items():

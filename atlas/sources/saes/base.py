@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import torch
+
+
+LAYER_NORM_EPS = 1e-5
+"""As in sae-lens, added to the standard deviation."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,28 @@ class SaeWeights:
     """[d_in] the decoder's bias ([d_out] for a transcoder)."""
 
 
+@dataclass(frozen=True)
+class EncoderSteps:
+    """What an encoder does besides `SaeWeights`: with both, it can be written down in other words.
+
+    In this order: centre, normalise, subtract b_dec, the pre-activation of `SaeWeights`, its threshold, and
+    among those the k largest.
+    """
+
+    centred: bool
+    """Whether each input's mean over its d_in values is subtracted first."""
+    normalisation: Literal["none", "layer_norm", "constant_norm_rescale"]
+    """What is done to each input at run time. layer_norm: less its mean, over (its standard deviation, with
+    d_in - 1, + `LAYER_NORM_EPS`). constant_norm_rescale: over (its length / sqrt(d_in))."""
+    subtracts: bool
+    """Whether b_dec is subtracted then."""
+    k: int
+    """How many of the largest pre-activations of an input may fire; 0 where all may."""
+    scales_output: bool
+    """Whether `SparseCoder.output_scale` is the standard deviation (or length / sqrt(d_in)) of the
+    normalisation, not 1."""
+
+
 class SparseCoder(Protocol):
     """A loaded SAE. Readers are registered under `atlas.saes` as `open(config, device) -> SparseCoder`."""
 
@@ -101,6 +127,15 @@ class SparseCoder(Protocol):
 
     def weights(self) -> SaeWeights:
         """The weights, for what can be told without running the SAE."""
+        ...
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """What an SAE may offer besides: its encoder as `weights` and steps, to be run by something else."""
+
+    def steps(self) -> EncoderSteps:
+        """What the encoder does besides `weights`."""
         ...
 
 

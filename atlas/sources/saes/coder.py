@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from atlas.sources.saes.base import SaeWeights
+from atlas.sources.saes.base import LAYER_NORM_EPS, EncoderSteps, SaeWeights
 
 if TYPE_CHECKING:
     import torch
 
     from atlas.sources.saes.base import SaeFacts
-
-_LAYER_NORM_EPS = 1e-5
-"""As in sae-lens, added to the standard deviation."""
 
 TRANSCODERS = frozenset({"transcoder", "skip_transcoder", "jumprelu_transcoder", "jumprelu_skip_transcoder"})
 """Architectures that read at one hook and write at another."""
@@ -149,6 +146,17 @@ class SaeLensCoder:
                 b_dec=self._b_dec.float().cpu(),
             )
 
+    def steps(self) -> EncoderSteps:
+        """What the encoder does besides `weights`."""
+        known = self._normalisation in {"layer_norm", "constant_norm_rescale"}
+        return EncoderSteps(
+            centred=self._centred,
+            normalisation=cast("Any", self._normalisation if known else "none"),
+            subtracts=self._subtracts,
+            k=int(self._sae.cfg.k) if self.facts.architecture == "topk" else 0,
+            scales_output=known and not self._transcodes,
+        )
+
     def _encoder_weights(self) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
         """(W_enc, b_enc, threshold) of `SaeWeights`, before any rescaling by the decoder's norm."""
         if self._activate is None:
@@ -165,7 +173,7 @@ class SaeLensCoder:
         if self._normalisation == "layer_norm":
             mean = inputs.mean(dim=-1, keepdim=True)
             spread = (inputs - mean).std(dim=-1, keepdim=True)
-            return (inputs - mean) / (spread + _LAYER_NORM_EPS), _Scale(spread, mean + shift)
+            return (inputs - mean) / (spread + LAYER_NORM_EPS), _Scale(spread, mean + shift)
         if self._normalisation == "constant_norm_rescale":
             factor = inputs.norm(dim=-1, keepdim=True) / self.facts.d_in**0.5
             return inputs / factor, _Scale(factor, shift)
