@@ -9,6 +9,27 @@ const CORE = join(HERE, "src", "core");
 /** The page for missing addresses tries several paths for one script, so a second run must do nothing. */
 const ONCE = { banner: { js: "if(!globalThis.atlasCore){" }, footer: { js: "}" } };
 const STAMP = "sources.sha256";
+/** The runtime of the model: the renderer cuts it into data files, because a page can fetch nothing else. */
+const RUNTIME = join(HERE, "node_modules", "onnxruntime-web", "dist", "ort-wasm-simd-threaded.wasm");
+/** Goes ahead of the bundle that holds them, into every site, as their licences ask. */
+const NOTICES = `
+Feature Atlas runs models with ONNX Runtime Web (onnxruntime-web) and Tokenizers.js (@huggingface/tokenizers).
+
+Tokenizers.js: Copyright The Hugging Face team. Licensed under the Apache License, Version 2.0.
+
+ONNX Runtime Web, here and in data/model/runtime: Copyright (c) Microsoft Corporation. MIT License.
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
+files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy,
+modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the
+Software is furnished to do so, subject to the following conditions:
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE,
+ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+`;
+/** Ways to ask the network, which the runtime's own loader would take: it gets bytes instead, and has none of them. */
+const NO_NETWORK = { fetch: "undefined", XMLHttpRequest: "undefined" };
 
 /** Every file that decides what the bundles hold, as sorted paths with forward slashes. */
 function sources() {
@@ -102,6 +123,20 @@ function replaceFolder(folder, files) {
     if (!files.has(name)) rmSync(join(folder, name), { recursive: true });
 }
 
+/** A script that registers the source of the model's worker: a blob is the only worker that a page from a disk may start. */
+async function bundleWorker(esbuild, common) {
+  const built = await esbuild.build({
+    ...common,
+    entryPoints: [join(HERE, "src", "model", "worker", "main.ts")],
+    define: NO_NETWORK,
+    // What the runtime's loader asks its own address for, it is given.
+    logOverride: { "empty-import-meta": "silent" },
+  });
+  const source = JSON.stringify(built.outputFiles[0].text);
+  const contents = Buffer.from(`/*!${NOTICES}*/\nglobalThis.atlasModelWorker=${source};\n`);
+  return { path: "model-worker.js", contents };
+}
+
 async function bundle(esbuild) {
   const common = {
     absWorkingDir: HERE,
@@ -122,14 +157,16 @@ async function bundle(esbuild) {
     entryPoints: entries.filter((path) => !isAlone(path)),
     plugins: [shareCore],
   });
+  const loaded = [...later.outputFiles, await bundleWorker(esbuild, common)];
   const first = await esbuild.build({
     ...common,
     entryPoints: entries.filter(isAlone),
-    plugins: [publishCore, tellVersions(later.outputFiles)],
+    plugins: [publishCore, tellVersions(loaded)],
     ...ONCE,
   });
-  const outputs = [...later.outputFiles, ...first.outputFiles];
+  const outputs = [...loaded, ...first.outputFiles];
   const files = new Map(outputs.map((file) => [basename(file.path), Buffer.from(file.contents)]));
+  files.set("ort.wasm", readFileSync(RUNTIME));
   replaceFolder(join(HERE, "dist"), files.set(STAMP, Buffer.from(`${digest()}\n`)));
 }
 

@@ -1,6 +1,8 @@
 // Written by `python -m atlas.render.typescript`; edit atlas/render/payloads.py instead.
 // The JSON that scripts read at run time; each interface marked Shard or Payload is one data file.
 
+export type * from "./model-payloads.ts";
+
 /** A column of the dataset's tables, as its metadata says. */
 export interface ColumnPayload {
   name: string;
@@ -70,6 +72,8 @@ export interface SitePayload {
   /** Value of column n for feature i: `<sae slug>/columns/<n>/<i // rows_per_column_shard>`. */
   rows_per_column_shard: number;
   choice: ChoicePayload;
+  /** Whether the atlas brings its model for browsers: shard `model/index`. */
+  model: boolean;
 }
 
 /** One window of the corpus. */

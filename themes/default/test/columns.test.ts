@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compareAs, decodeValues, loadColumn, loadColumns, loadPart, loadValue } from "../src/core/columns.ts";
+import { compareAs, decodeValues, loadColumn, loadColumns, loadPart } from "../src/core/columns.ts";
 import { TITLES } from "../src/table/data.ts";
 import { openTable, TableLoader } from "../src/table/loader.ts";
 import { TableModel } from "../src/table/model.ts";
@@ -81,13 +81,6 @@ test("a column is all its parts, each read once", async () => {
   assert.deepEqual((await loadColumns("one")).map(({ name }) => name), ["x", "y"]);
   assert.deepEqual([...(await loadPart("one", "x", 2))], [1, 0]);
   assert.deepEqual(asked(), []);
-});
-
-test("one value costs one part", async () => {
-  assert.equal(await loadValue("one", "y", 7), Math.fround(0.1));
-  assert.ok(Number.isNaN(await loadValue("one", "y", 6)));
-  assert.deepEqual(asked(), ["one/columns/1/1"]);
-  assert.ok(Number.isNaN(await loadValue("one", "y", 11)), "beyond the last feature is nothing");
 });
 
 test("a column that does not exist, or a part that does not come, is an error and no memory", async () => {

@@ -8,7 +8,9 @@ import { decimal, integer, NO_DATA, oneIn, percent, scalar, signed } from "../sr
 import { readPage } from "../src/core/page.ts";
 import { decodeShard, ShardError } from "../src/core/shards.ts";
 import { cutAt } from "../src/core/show.ts";
+import { DENSE } from "../src/core/query.ts";
 import { mergeState, parseState } from "../src/core/state.ts";
+import { DUPLICATE } from "../src/feature/firing.ts";
 
 test("a feature's address never changes: SAE, thousand, number", () => {
   assert.equal(featurePath("my-sae", 0), "my-sae/0/0.html");
@@ -48,6 +50,7 @@ interface NumberCases {
   signed: [number, string][];
   one_in: [number, number, string][];
   heat: [number, number][];
+  bounds: Record<string, number>;
 }
 
 test("golden numbers of every size read as in Python", () => {
@@ -62,6 +65,7 @@ test("golden numbers of every size read as in Python", () => {
   for (const [value, text] of cases.signed) assert.equal(signed(value), text, String(value));
   for (const [count, total, text] of cases.one_in) assert.equal(oneIn(count, total), text);
   for (const [strength, step] of cases.heat) assert.equal(heatStep(strength), step, String(strength));
+  assert.deepEqual(cases.bounds, { dense: DENSE, duplicate: DUPLICATE });
 });
 
 test("a scalar is shown in the manner of its unit", () => {

@@ -56,7 +56,9 @@ test("a snippet is one iframe whatever the title holds", () => {
 
 test("kept pages: versioned files from the copy, pages from the network first, others not at all", () => {
   const scope = "https://x.example/atlas/";
-  assert.equal(manner("GET", `${scope}assets/site.js?v=1`, scope), "copy");
+  assert.equal(manner("GET", `${scope}assets/map.js?v=1`, scope), "copy");
+  assert.equal(manner("GET", `${scope}assets/site.js?01ab9f`, scope), "copy");
+  assert.equal(manner("GET", `${scope}index.html?01ab9`, scope), "fresh");
   assert.equal(manner("GET", `${scope}alpha/0/5.html?examples=random`, scope), "fresh");
   assert.equal(manner("POST", `${scope}alpha/0/5.html`, scope), "leave");
   assert.equal(manner("GET", "https://elsewhere.example/x.js?v=1", scope), "leave");

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { barHeights, isGeometric, layBars } from "../src/panels/bars.ts";
+import { barHeights, binsOf, isGeometric, layBars } from "../src/panels/bars.ts";
 import { factorTicks, fromOctaves, stepTicks, toOctaves } from "../src/panels/bars.ts";
 import type { Bin } from "../src/panels/bars.ts";
-import { binsOf, shownRange, tellBar, tickText } from "../src/panels/histogram.ts";
+import { shownRange, tellBar, tickText } from "../src/panels/histogram.ts";
 import { example, featureData, group, sceneOf } from "./support/feature.ts";
 import { fakeSite } from "./support/fake-site.ts";
 import { card, col } from "./support/panels.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PackedError, Varints } from "../src/core/packed.ts";
 import {
   blocksOf,
   compareCodePoints,
@@ -9,7 +10,6 @@ import {
   searchKey,
   shardOf,
   unitOf,
-  Varints,
 } from "../src/core/search-index.ts";
 import { leb128, sorted, unitBytes } from "./support/fake-index.ts";
 import { Dice, HOSTILE } from "./support/random.ts";
@@ -69,7 +69,9 @@ test("numbers are read as they were written, and nothing is read beyond the end"
   const numbers = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31, 2 ** 40 + 5, 2 ** 53 - 1];
   const reader = new Varints(Uint8Array.from(leb128(numbers)), 0);
   assert.deepEqual(numbers.map(() => reader.next()), numbers);
-  assert.equal(new Varints(new Uint8Array(), 0).next(), 0);
+  assert.ok(reader.done);
+  assert.throws(() => reader.next(), PackedError);
+  assert.throws(() => new Varints(Uint8Array.of(0x80, 1), 0, 1).next(), PackedError);
 });
 
 test("each unit of a posting shard gives back its postings", () => {

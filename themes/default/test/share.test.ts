@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import { checkLists } from "../src/lists/check.ts";
 import type { FeatureList } from "../src/lists/check.ts";
-import { packList, SAFE_ADDRESS, unpackList } from "../src/lists/share.ts";
+import { packList, unpackList } from "../src/lists/share.ts";
+import { SAFE_ADDRESS } from "../src/frame/address.ts";
 import { Dice, HOSTILE } from "./support/random.ts";
 
 const WORDS =

@@ -46,16 +46,6 @@ export function loadColumn(sae: string, name: string): Promise<Column> {
   return loading;
 }
 
-/** Value of column `name` for one feature; loads only the part that holds it. NaN where there is none. */
-export async function loadValue(sae: string, name: string, feature: number): Promise<number> {
-  const [{ rows_per_column_shard: size }, { place, info }] = await Promise.all([loadSite(), find(sae, name)]);
-  const key = `${sae}/columns/${place}/${Math.floor(feature / size)}`;
-  const bytes = await loadBytes(key);
-  const wide = TYPES[info.type]?.bytes ?? 1;
-  // Only the one number: hits are many, and a part is long.
-  return decodeValues(bytes.subarray((feature % size) * wide).subarray(0, wide), info.type, key)[0] ?? Number.NaN;
-}
-
 /** The values of part `number` of column `name`: `rows_per_column_shard` features, the last part fewer. */
 export async function loadPart(sae: string, name: string, number: number): Promise<Float64Array> {
   const { place, info } = await find(sae, name);

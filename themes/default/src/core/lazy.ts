@@ -2,7 +2,7 @@ import versions from "virtual:versions";
 import { link } from "./links.ts";
 
 /** Bundles that a page loads only when a reader asks for what they hold. */
-export type LazyBundle = "dialogs" | "figures";
+export type LazyBundle = "dialogs" | "figures" | "probe" | "model" | "model-worker";
 
 const loading = new Map<LazyBundle, Promise<void>>();
 

@@ -33,12 +33,43 @@ export function unzigzag(value: number): number {
   return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }
 
+/** Reads LEB128 numbers one after another. */
+export class Varints {
+  private readonly bytes: Uint8Array;
+  private readonly end: number;
+  /** Place of the next number. */
+  at: number;
+
+  constructor(bytes: Uint8Array, at: number, end = bytes.length) {
+    this.bytes = bytes;
+    this.at = at;
+    this.end = end;
+  }
+
+  /** Whether no number is left. */
+  get done(): boolean {
+    return this.at === this.end;
+  }
+
+  /** The next number, below 2^53; throws `PackedError` beyond the end. */
+  next(): number {
+    // No shifts: they would cut numbers off at 32 bits.
+    let value = 0;
+    let unit = 1;
+    for (;;) {
+      if (this.at >= this.end) throw new PackedError("has too few numbers");
+      const byte = this.bytes[this.at++] as number;
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80) return value;
+      unit *= 0x80;
+    }
+  }
+}
+
 /** Reads the bytes of a feature shard, which `atlas.render.packing` describes: integers, singles and doubles, each in turn. */
 export class Unpacker<Text> {
   readonly text: Text;
-  private readonly bytes: Uint8Array;
-  private at: number;
-  private readonly end: number;
+  private readonly numbers: Varints;
   private readonly singleValues: Float32Array;
   private readonly doubleValues: Float64Array;
   private single = 0;
@@ -55,12 +86,11 @@ export class Unpacker<Text> {
       number,
     ];
     const first = 20 + words;
-    this.end = first + integers;
-    if (bytes.length !== this.end + 4 * singles + 8 * doubles) throw new PackedError("is cut short");
+    const end = first + integers;
+    if (bytes.length !== end + 4 * singles + 8 * doubles) throw new PackedError("is cut short");
     this.text = JSON.parse(new TextDecoder().decode(bytes.subarray(20, first))) as Text;
-    this.bytes = bytes;
-    this.at = first;
-    const planes = bytes.subarray(this.end);
+    this.numbers = new Varints(bytes, first, end);
+    const planes = bytes.subarray(end);
     this.singleValues = new Float32Array(joined(planes.subarray(0, 4 * singles), 4).buffer);
     this.doubleValues = new Float64Array(joined(planes.subarray(4 * singles), 8).buffer);
   }
@@ -68,7 +98,7 @@ export class Unpacker<Text> {
   /** The next `count` integers. */
   integers(count: number): number[] {
     const found = new Array<number>(count);
-    for (let index = 0; index < count; index++) found[index] = this.integer();
+    for (let index = 0; index < count; index++) found[index] = this.numbers.next();
     return found;
   }
 
@@ -79,7 +109,7 @@ export class Unpacker<Text> {
 
   /** The next `count` integers, each more than a smallest one that comes first. */
   based(count: number): number[] {
-    const least = unzigzag(this.integer());
+    const least = unzigzag(this.numbers.next());
     return this.integers(count).map((value) => value + least);
   }
 
@@ -107,21 +137,8 @@ export class Unpacker<Text> {
   /** Throws `PackedError` unless all numbers have been read. */
   finish(): void {
     const { singleValues, doubleValues } = this;
-    if (this.at !== this.end || this.single !== singleValues.length || this.double !== doubleValues.length) {
+    if (!this.numbers.done || this.single !== singleValues.length || this.double !== doubleValues.length) {
       throw new PackedError("has numbers left over");
-    }
-  }
-
-  private integer(): number {
-    // No shifts: they would cut numbers off at 32 bits.
-    let value = 0;
-    let unit = 1;
-    for (;;) {
-      if (this.at >= this.end) throw new PackedError("has too few numbers");
-      const byte = this.bytes[this.at++] as number;
-      value += (byte & 0x7f) * unit;
-      if (byte < 0x80) return value;
-      unit *= 0x80;
     }
   }
 }

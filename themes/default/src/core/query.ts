@@ -52,11 +52,14 @@ export interface Condition {
   negated: boolean;
 }
 
+/** A feature that fires on a larger share of tokens is dense (DENSE of atlas/schema). */
+export const DENSE = 0.1;
+
 /** What `is:` can say → the comparisons that say the same. The bounds are those of badges and report card. */
 export const FLAGS: Readonly<Record<string, readonly Comparison[]>> = {
   dead: [{ column: "firing_tokens", operator: "=", value: 0 }],
   alive: [{ column: "firing_tokens", operator: ">", value: 0 }],
-  dense: [{ column: "activation_density", operator: ">", value: 0.1 }],
+  dense: [{ column: "activation_density", operator: ">", value: DENSE }],
   rare: [
     { column: "firing_tokens", operator: ">", value: 0 },
     { column: "activation_density", operator: "<", value: 1e-4 },

@@ -1,6 +1,7 @@
 /** Reads the search index as `atlas.render.search` writes it: a block of a vocabulary or a posting shard at a time. */
 import type { BookPayload, SearchPayload, SitePayload, SpellingShard, TermShard } from "../payloads.ts";
 import { loadSite } from "./data.ts";
+import { PackedError, Varints } from "./packed.ts";
 import { loadBytes, loadShard, ShardError } from "./shards.ts";
 
 /** What a posting says of a feature. */
@@ -158,16 +159,18 @@ export async function loadPostings(index: SearchIndex, entry: Entry, units: numb
 
 /** Unit `at` of a posting shard, which holds `count` postings; throws `ShardError` of `key` where it does not. */
 export function unitOf(bytes: Uint8Array, at: number, count: number, key: string): Postings {
-  const head = new Varints(bytes, 0);
-  const units = head.next();
-  let start = 0;
-  let length = 0;
-  for (let unit = 0; unit < units; unit++) {
-    const size = head.next();
-    if (unit < at) start += size;
-    else if (unit === at) length = size;
+  try {
+    return readUnit(bytes, at, count);
+  } catch {
+    throw new ShardError(key, "is damaged");
   }
-  const reader = new Varints(bytes, head.at + start);
+}
+
+function readUnit(bytes: Uint8Array, at: number, count: number): Postings {
+  const head = new Varints(bytes, 0);
+  const lengths = Array.from({ length: head.next() }, () => head.next());
+  const start = lengths.slice(0, at).reduce((sum, length) => sum + length, head.at);
+  const reader = new Varints(bytes, start, start + (lengths[at] ?? 0));
   const numbers = new Uint32Array(count);
   const weights = new Float32Array(count);
   let number = -1;
@@ -176,32 +179,8 @@ export function unitOf(bytes: Uint8Array, at: number, count: number, key: string
     numbers[posting] = number;
     weights[posting] = reader.next() / 1000;
   }
-  if (reader.at !== head.at + start + length) throw new ShardError(key, "is damaged");
+  if (!reader.done) throw new PackedError("has numbers left over");
   return { numbers, weights };
-}
-
-/** Reads LEB128 numbers one after another. */
-export class Varints {
-  private readonly bytes: Uint8Array;
-  /** Place of the next number. */
-  at: number;
-
-  constructor(bytes: Uint8Array, at: number) {
-    this.bytes = bytes;
-    this.at = at;
-  }
-
-  /** The next number, below 2^53; 0 beyond the end. */
-  next(): number {
-    let value = 0;
-    let factor = 1;
-    for (;;) {
-      const byte = this.bytes[this.at++] ?? 0;
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-      factor *= 128;
-    }
-  }
 }
 
 /** Position of the SAE, and number of the feature in it, of a number that counts on through all SAEs. */

@@ -1,4 +1,5 @@
-import { blocksOf, loadBlock, searchKey, Varints } from "./search-index.ts";
+import { Varints } from "./packed.ts";
+import { blocksOf, loadBlock, searchKey } from "./search-index.ts";
 import type { SearchIndex } from "./search-index.ts";
 import { addReason } from "./search-rank.ts";
 import type { PartHits } from "./search-rank.ts";

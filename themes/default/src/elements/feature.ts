@@ -5,6 +5,7 @@ import { define, LightElement } from "../core/element.ts";
 import { link } from "../core/links.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { page } from "../core/page.ts";
 import { readState, writeState } from "../core/state.ts";
 import { showExamples } from "../examples/show-examples.ts";
 import { TABS } from "../examples/tabs.ts";
@@ -16,6 +17,9 @@ import { changed, PLAIN, readView, viewState } from "../feature/view.ts";
 import type { View } from "../feature/view.ts";
 import { drawCard } from "../panels/registry.ts";
 
+const EXAMPLES_PER_BIT = 4;
+const CARDS_PER_BIT = 2;
+
 /** The page of one feature, drawn from its data file; what the page holds without scripts stands in until then. */
 export class Feature extends LightElement {
   /** All that is shown; null until it has arrived. */
@@ -25,6 +29,8 @@ export class Feature extends LightElement {
   /** What a template drew, by id. */
   private readonly kept = new Map<string, Element>();
   private tip: Tip | null = null;
+  /** Bits of the page that are drawn. */
+  private bits = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -35,21 +41,35 @@ export class Feature extends LightElement {
   }
 
   private async load(): Promise<void> {
-    const { sae: slug = "", feature = "" } = this.dataset;
+    const { sae: slug, feature } = page();
     try {
-      const [site, sae, found] = await Promise.all([loadSite(), loadSae(slug), loadFeature(slug, Number(feature))]);
+      const [site, sae, found] = await Promise.all([loadSite(), loadSae(slug), loadFeature(slug, feature ?? 0)]);
       this.data = { site, sae, ...found, reach: reachOf(found.shard) };
     } catch (error) {
       this.tellProblem(error instanceof Error ? error.message : String(error));
       return;
     }
     this.takeOver();
-    this.requestUpdate();
-    await this.updateComplete;
+    await this.drawBits();
     this.dataset["ready"] = "";
     // The browser looked for this place before it was there.
     if (window.location.hash !== "") this.querySelector(`#${CSS.escape(window.location.hash.slice(1))}`)?.scrollIntoView();
     this.dispatchEvent(new Event("atlas-feature-ready", { bubbles: true }));
+  }
+
+  /** Draws the page from the top, in bits short enough for the browser to answer the reader in between. */
+  private async drawBits(): Promise<void> {
+    const { payload, sae } = this.data as FeatureData;
+    const most = Math.max(0, ...payload.groups.map(({ examples }) => examples.length));
+    const count = Math.max(Math.ceil(most / EXAMPLES_PER_BIT), Math.ceil(sae.cards.length / CARDS_PER_BIT), 1);
+    for (this.bits = 1; this.bits < count; this.bits += 1) {
+      this.requestUpdate();
+      await this.updateComplete;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    this.bits = Infinity;
+    this.requestUpdate();
+    await this.updateComplete;
   }
 
   /** Clears the place of the static copy; what the drawn page also holds is set aside. */
@@ -120,15 +140,17 @@ export class Feature extends LightElement {
     const scene: Scene = {
       data: this.data as FeatureData,
       view: this.view,
+      most: this.bits * EXAMPLES_PER_BIT,
       change: (changes) => this.change(changes),
     };
     const listed = new Set(scene.data.sae.cards.map(({ id }) => id));
     const others = [...this.kept].flatMap(([id, element]) => (listed.has(id) ? [] : [element]));
+    const cards = scene.data.sae.cards.slice(0, this.bits * CARDS_PER_BIT);
     return html`${this.crumbs} ${showHeader(scene.data)}
       <div class="columns">
         <section class="reading" aria-labelledby="examples">${showExamples(scene)}</section>
         <aside class="margin" aria-label="Numbers">
-          ${scene.data.sae.cards.map((card) => this.showCard(card, scene))} ${others}
+          ${cards.map((card) => this.showCard(card, scene))} ${others}
         </aside>
       </div>`;
   }

@@ -217,7 +217,7 @@ class AtlasMap extends LightElement {
     const name = points.named(this.hovered);
     return html`${
         session === null
-          ? nothing
+          ? html`<div class="map-controls"></div>`
           : showControls(session.view, session.saes, session.columns, this.drawing, this.requests(session))
       }
       ${this.problem === "" ? nothing : html`<p class="problem" role="alert">${this.problem}</p>`}

@@ -8,6 +8,7 @@ import { page } from "../core/page.ts";
 import { showText } from "../core/show.ts";
 import { writeState } from "../core/state.ts";
 import { download } from "../feature/download.ts";
+import { SAFE_ADDRESS } from "../frame/address.ts";
 import { copyText } from "../frame/copy.ts";
 import { LONGEST_NAME, LONGEST_NOTE } from "../lists/check.ts";
 import type { Desk } from "../lists/desk.ts";
@@ -21,7 +22,7 @@ import {
   writeNote,
 } from "../lists/edit.ts";
 import type { Rows } from "../lists/rows.ts";
-import { packList, SAFE_ADDRESS } from "../lists/share.ts";
+import { packList } from "../lists/share.ts";
 import { moveByKey, showRow } from "../lists/show-row.ts";
 import type { RowActions } from "../lists/show-row.ts";
 

@@ -9,10 +9,10 @@ import { parseQuery } from "../core/query.ts";
 import { loadRow } from "../core/rows.ts";
 import type { FeatureRow } from "../core/rows.ts";
 import { showText } from "../core/show.ts";
-import { search } from "../core/search.ts";
 import { openIndex } from "../core/search-index.ts";
 import type { Hit } from "../core/search-rank.ts";
-import { hitsIn, keepFulfilling, namesFeatures } from "../search/results.ts";
+import { namesFeatures } from "../search/results.ts";
+import { suggest } from "../search/suggest.ts";
 import { prepareInput, step } from "../frame/combobox.ts";
 import { searchForm } from "../frame/search-form.ts";
 
@@ -70,7 +70,8 @@ class SearchBox extends LightElement {
       return this.show(false);
     }
     try {
-      const hits = await this.suggest(query);
+      this.site = (await openIndex()).site;
+      const hits = await suggest(query, page().sae);
       if (query !== this.query) return;
       this.options = hits.slice(0, SHOWN);
       const nothing = namesFeatures(parseQuery(query)) ? "Nothing found" : "Enter lists all features that fulfil this";
@@ -81,19 +82,6 @@ class SearchBox extends LightElement {
     }
     this.show(document.activeElement === this.input);
     for (const option of this.options) void this.describe(option);
-  }
-
-  private async suggest(typed: string): Promise<Hit[]> {
-    const query = parseQuery(typed);
-    const { site } = await openIndex();
-    this.site = site;
-    if (!namesFeatures(query)) return [];
-    const kept = async (meaning: boolean) => {
-      const { hits } = await search(query, { preferred: query.saes[0] ?? page().sae, meaning });
-      return (await keepFulfilling(hitsIn(hits, site, query, ""), site, query)).hits;
-    };
-    const hits = await kept(false);
-    return hits.length > 0 ? hits : kept(true);
   }
 
   private async describe(option: Option): Promise<void> {

@@ -135,7 +135,7 @@ function showIntervals({ data, view, change }: Scene): TemplateResult {
 function showGroup(shownGroup: ExampleGroup, { id }: Tab, scene: Scene): TemplateResult {
   const { group, examples } = shownGroup;
   const silent = SILENT[group];
-  const shown = examples.flatMap((example, rank) => {
+  const shown = examples.slice(0, scene.most).flatMap((example, rank) => {
     const place = { group, rank };
     return showsLoss(scene) && effectOf(scene.data, place) === undefined ? [] : [showExample(example, place, scene)];
   });

@@ -1,13 +1,12 @@
 import { decimal, integer, oneIn, percent, ratio } from "../core/numbers.ts";
+import { DENSE } from "../core/query.ts";
 import { entryOf, numberOf, numeric, recordsOf } from "./model.ts";
 import type { FeatureData } from "./model.ts";
 
 /** From here on a share reads better in per cent than as one in so many. */
 const RARE = 0.5;
-/** A feature that fires on a larger share of tokens is dense (DENSE of atlas/schema). */
-const DENSE = 0.1;
-/** Decoder directions with at least this cosine count as the same. */
-const DUPLICATE = 0.95;
+/** Decoder directions with at least this cosine count as the same (DUPLICATE of atlas/render/features.py). */
+export const DUPLICATE = 0.95;
 
 /** How often a feature fires: a phrase, the exact counts, and what whole contexts say. */
 export interface Firing {

@@ -42,6 +42,8 @@ export interface Entry {
 export interface Scene {
   data: FeatureData;
   view: View;
+  /** Examples of a group to draw by now: a page comes bit by bit. */
+  most: number;
   change: (changes: Partial<View>) => void;
 }
 

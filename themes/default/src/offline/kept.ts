@@ -13,13 +13,19 @@ export type Manner =
 /** How to answer a request for `url` of a worker whose `scope` is the site's root. */
 export function manner(method: string, url: string, scope: string): Manner {
   if (method !== "GET" || !url.startsWith(scope)) return "leave";
-  return new URL(url).searchParams.has("v") ? "copy" : "fresh";
+  return versionOf(new URL(url)) === null ? "fresh" : "copy";
 }
 
 /** The address under which a page or file is kept: a page is one thing, whatever view its query asks for. */
 export function keptAs(url: string): string {
-  const { origin, pathname, searchParams } = new URL(url);
-  const version = searchParams.get("v");
+  const address = new URL(url);
+  const { origin, pathname } = address;
+  const version = versionOf(address);
   const path = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
   return origin + path + (version === null ? "" : `?v=${version}`);
+}
+
+/** What of an address names the content: `?v=…`, or the bare digits with which pages ask for their assets. */
+function versionOf({ search, searchParams }: URL): string | null {
+  return searchParams.get("v") ?? (/^\?[0-9a-f]{6}$/.test(search) ? search.slice(1) : null);
 }

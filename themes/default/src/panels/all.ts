@@ -5,5 +5,6 @@ import "./histogram.ts";
 import "./lists.ts";
 import "./logits.ts";
 import "./scalar.ts";
+import "./test.ts";
 import "./token-list.ts";
 import "./tokens.ts";

@@ -1,3 +1,6 @@
+import { listOf, numeric } from "../feature/model.ts";
+import type { Entry } from "../feature/model.ts";
+
 /** A half-open range of values with how many lie in it. */
 export interface Bin {
   lower: number;
@@ -30,6 +33,17 @@ const GEOMETRIC = 1.5;
 const MOST_TICKS = 5;
 /** A tick this near to the end still counts: sums of float edges miss it by a rounding error. */
 const NOISE = 1e-6;
+
+/** The bins of a histogram; empty ones are left out. */
+export function binsOf(entry: Entry): Bin[] {
+  const flat = listOf(entry).map(numeric);
+  const bins: Bin[] = [];
+  for (let at = 0; at + 2 < flat.length; at += 3) {
+    const [lower = 0, upper = 0, count = 0] = flat.slice(at, at + 3);
+    if (count > 0) bins.push({ lower, upper, count });
+  }
+  return bins;
+}
 
 /** Whether the widths of `bins` grow with the values, so that a logarithmic axis shows more. */
 export function isGeometric(bins: readonly Bin[]): boolean {

@@ -3,10 +3,9 @@ import type { TemplateResult } from "../core/lit.ts";
 import { decimal, integer } from "../core/numbers.ts";
 import { groupsOf, intervalAt, intervalsOf } from "../examples/tabs.ts";
 import { choice } from "../feature/choice.ts";
-import { listOf, numeric } from "../feature/model.ts";
 import type { Entry, Scene } from "../feature/model.ts";
 import type { Scale } from "../feature/view.ts";
-import { barHeights, isGeometric, layBars } from "./bars.ts";
+import { barHeights, binsOf, isGeometric, layBars } from "./bars.ts";
 import type { Axis, Bar, Bin } from "./bars.ts";
 import { registerPanel } from "./registry.ts";
 
@@ -27,17 +26,6 @@ interface Look {
   css: (bar: Bar) => string;
   /** What activating a bar does; null where bars are only looked at. */
   act: ((bar: Bar) => void) | null;
-}
-
-/** The bins of a histogram; empty ones are left out. */
-export function binsOf(entry: Entry): Bin[] {
-  const flat = listOf(entry).map(numeric);
-  const bins: Bin[] = [];
-  for (let at = 0; at + 2 < flat.length; at += 3) {
-    const [lower = 0, upper = 0, count = 0] = flat.slice(at, at + 3);
-    if (count > 0) bins.push({ lower, upper, count });
-  }
-  return bins;
 }
 
 /** A bar in words: its range and its count. */

@@ -76,5 +76,5 @@ export function featureData(told: Told): FeatureData {
 /** A scene of `data` that notes what is changed. */
 export function sceneOf(data: FeatureData, view: Partial<View> = {}): Scene & { changes: Partial<View>[] } {
   const changes: Partial<View>[] = [];
-  return { data, view: { ...PLAIN, ...view }, change: (change) => void changes.push(change), changes };
+  return { data, view: { ...PLAIN, ...view }, most: Infinity, change: (change) => void changes.push(change), changes };
 }

@@ -1,0 +1,2 @@
+// The page that compares two texts.
+import "../elements/contrast-page.ts";

@@ -1,0 +1,2 @@
+// The page that steers the model.
+import "../elements/steer-page.ts";

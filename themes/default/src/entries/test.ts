@@ -1,0 +1,2 @@
+// The page for a text of the reader's own.
+import "../elements/test-page.ts";

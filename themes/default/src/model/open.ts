@@ -1,0 +1,138 @@
+import type { ModelFilePayload, ModelPayload, SaeModelPayload } from "../payloads.ts";
+import { ModelError } from "../core/model-error.ts";
+import { fetchPayload, ShardError } from "../core/shards.ts";
+import type { LoadProgress, Need, OpenModel, RunCheck, Steered } from "./client.ts";
+import { loadDirections } from "./directions.ts";
+import { neededFiles, saeOf } from "./files.ts";
+import { cancelled, WorkerLink } from "./link.ts";
+import type { Steering } from "./messages.ts";
+
+/** Data files that are on their way at the same time. */
+const AT_ONCE = 3;
+
+/** A part has some megabytes, and whoever waits for it sees how far it has come and can stop. */
+const PATIENCE_MS = 600_000;
+
+/** Names of the files that this page has fetched: a browser has them in its cache. */
+export const fetched = new Set<string>();
+
+/** As `openModel`, for a model whose facts are known. */
+export async function open(
+  info: ModelPayload,
+  slug: string,
+  need: Need,
+  onProgress: (progress: LoadProgress) => void,
+  signal?: AbortSignal,
+): Promise<OpenModel> {
+  const sae = saeOf(info, slug);
+  const files = neededFiles(info, slug, need);
+  if (signal?.aborted === true) throw cancelled();
+  const link = startLink();
+  const stop = () => link.end(cancelled());
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    await feed(link, files, onProgress);
+    const total = sizeOf(files);
+    onProgress({ step: "Starting the model", loaded: total, total });
+    await link.call("open", { info, sae, need, files });
+    return openModelOf(link, info, sae);
+  } catch (error) {
+    const told = asModelError(error);
+    link.end(told);
+    throw told;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+function startLink(): WorkerLink {
+  if (typeof WebAssembly === "undefined" || typeof Worker === "undefined")
+    throw new ModelError("wasm", "This browser does not run WebAssembly, which the model needs.");
+  if (globalThis.atlasModelWorker === undefined) throw new ModelError("shard", "assets/model-worker.js is damaged.");
+  return new WorkerLink(globalThis.atlasModelWorker);
+}
+
+/** Hands every part of `files` to the worker, a few at a time and in order, telling how many bytes have come. */
+async function feed(
+  link: WorkerLink,
+  files: readonly ModelFilePayload[],
+  onProgress: (progress: LoadProgress) => void,
+): Promise<void> {
+  const parts = files.flatMap((file) => Array.from({ length: file.parts }, (_, place) => ({ file, place })));
+  const missing = new Map(files.map((file) => [file.name, file.parts]));
+  const total = sizeOf(files);
+  let loaded = 0;
+  let next = 0;
+  let stopped = false;
+  onProgress({ step: "Loading the model", loaded, total });
+  const work = async () => {
+    for (let part = parts[next++]; part !== undefined && !stopped; part = parts[next++]) {
+      const { file, place } = part;
+      const payload = await fetchPayload(`${file.key}/${place}`, PATIENCE_MS);
+      await link.call("part", { file: file.name, place, payload });
+      const left = (missing.get(file.name) ?? 0) - 1;
+      missing.set(file.name, left);
+      if (left === 0) fetched.add(file.name);
+      loaded += file.transfer / file.parts;
+      if (!stopped) onProgress({ step: "Loading the model", loaded: Math.min(total, Math.round(loaded)), total });
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  } finally {
+    stopped = true;
+  }
+}
+
+function sizeOf(files: readonly ModelFilePayload[]): number {
+  return files.reduce((sum, { transfer }) => sum + transfer, 0);
+}
+
+function asModelError(error: unknown): ModelError {
+  if (error instanceof ModelError) return error;
+  if (error instanceof ShardError) return new ModelError("shard", error.message);
+  return new ModelError("wasm", error instanceof Error ? error.message : String(error));
+}
+
+function openModelOf(link: WorkerLink, info: ModelPayload, sae: SaeModelPayload): OpenModel {
+  return {
+    info,
+    sae,
+    tokenise: (text) => link.call("tokenise", { text }),
+    activations: (text, signal) => link.call("activations", { text }, { signal }),
+    generate: async (prompt, steered, sampling, onStep, signal) => {
+      const steering = await told(steeringOf(info, sae, steered));
+      return link.call("generate", { prompt, steering, sampling }, { signal, onStep });
+    },
+    checkRuns: async (signal) => {
+      const checks: RunCheck[] = [];
+      for (const run of await link.call("runs", null, { signal })) {
+        const directions = await told(loadDirections(info, sae, run.features));
+        checks.push(await link.call("replay", { run, directions }, { signal }));
+      }
+      return checks;
+    },
+    close: () => link.end(cancelled()),
+  };
+}
+
+/** `work`, whose failures become `ModelError`. */
+function told<Value>(work: Promise<Value>): Promise<Value> {
+  return work.catch((error: unknown) => Promise.reject(asModelError(error)));
+}
+
+/** `steered` as the graph takes it: it wants one feature at least, so without any a feature that does nothing. */
+async function steeringOf(info: ModelPayload, sae: SaeModelPayload, steered: readonly Steered[]): Promise<Steering> {
+  if (steered.length === 0)
+    return { features: [0], directions: new Float32Array(sae.d_out), add: [0], target: [0], clamp: [0] };
+  const wrong = steered.find(({ strength }) => !Number.isFinite(strength));
+  if (wrong !== undefined) throw new ModelError("input", `The strength of feature ${wrong.feature} is no number.`);
+  const features = steered.map(({ feature }) => feature);
+  return {
+    features,
+    directions: await loadDirections(info, sae, features),
+    add: steered.map(({ mode, strength }) => (mode === "add" ? strength : 0)),
+    target: steered.map(({ mode, strength }) => (mode === "clamp" ? strength : 0)),
+    clamp: steered.map(({ mode }) => (mode === "clamp" ? 1 : 0)),
+  };
+}
