@@ -234,5 +234,14 @@ class SiteConfig(_Section):
     corpus: CorpusConfig = Field(description="The text.")
     stream: PassConfig = Field(default_factory=PassConfig, alias="pass", description="The one pass.")
     enrich: EnrichConfig = Field(default_factory=EnrichConfig, description="After the pass.")
+    browser_model: bool = Field(
+        default=False,
+        description="Put the model itself into the site: readers type text and steer features in their browser."
+        " Adds its size to dataset and site (docs: The model in the browser); needs the extra `onnx`.",
+    )
+    browser_precision: Literal["auto", "fp32", "fp16", "int8"] = Field(
+        default="auto",
+        description="How its weights are stored. auto: fp32 up to 32 MB, fp16 up to 100 MB, int8 beyond.",
+    )
     render: RenderConfig = Field(default_factory=RenderConfig, description="The site.")
     output: OutputConfig = Field(default_factory=OutputConfig, description="Output folders.")

@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 
 from atlas.index.search import build_postings
 from atlas.index.vectors import build_vectors
-from atlas.render.search import search_shards
+from atlas.render.search import SearchTables, search_shards
 from atlas.render.shards import encode_shard, shard_path
 from atlas.schema import EXAMPLES, POSTINGS
 from atlas.store import AtlasStore
@@ -123,7 +123,7 @@ def write_index(store: AtlasStore, fields: tuple[str, ...], folder: Path) -> Non
         writer.write(whole.filter(pc.is_in(whole["field"], pa.array(fields))))
     build_vectors(store)
     saes = [{"slug": entry.slug, "n_features": entry.n_features} for entry in store.manifest.saes]
-    shards = [("site", {"saes": saes}), *search_shards(store)]
+    shards = [("site", {"saes": saes}), *search_shards(SearchTables(store))]
     for key, payload in shards:
         path = folder / shard_path(key)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -141,7 +141,7 @@ def _overview(builder: Builder) -> Iterator[tuple[str, bytes]]:
     from atlas.render.frames import asset_path
     from atlas.render.maps import map_shards
     from atlas.render.overview import SaeSummary, home_page, map_page
-    from atlas.render.search import search_shards
+    from atlas.render.search import SearchTables, search_shards
     from atlas.render.shards import site_payload
 
     layouts = [(column_payloads(sae.data.drawn), sae.plans.payloads) for sae in builder.saes]
@@ -152,7 +152,7 @@ def _overview(builder: Builder) -> Iterator[tuple[str, bytes]]:
     for sae in builder.saes:
         shards = [*sae.table.shards(), *map_shards(sae.slug, sae.places, sae.labels)]
         yield from (builder.shard(key, content) for key, content in shards)
-    yield from (builder.shard(key, content) for key, content in search_shards(builder.store))
+    yield from (builder.shard(key, content) for key, content in search_shards(SearchTables(builder.store)))
     yield builder.page(home_page(builder.frames, [], builder.lists.links))
     summaries = [SaeSummary(s.slug, s.explanations, [], [], s.places, s.labels) for s in builder.saes]
     yield builder.page(map_page(builder.frames, summaries))

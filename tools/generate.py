@@ -20,16 +20,17 @@ def config_schema() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def payload_types() -> str:
-    """The TypeScript twins of the payload types that scripts read."""
-    from atlas.render.typescript import typescript
+def payload_types(name: str) -> str:
+    """The TypeScript twins of the payload types that scripts read: the text of the module `name`."""
+    from atlas.render.typescript import MODULES, typescript
 
-    return typescript()
+    return typescript(MODULES[name])
 
 
 FILES: dict[str, Callable[[], str]] = {
     "docs/site_config.schema.json": config_schema,
-    "themes/default/src/payloads.ts": payload_types,
+    "themes/default/src/payloads.ts": lambda: payload_types("payloads.ts"),
+    "themes/default/src/model-payloads.ts": lambda: payload_types("model-payloads.ts"),
 }
 """Path from the root → the function that gives its whole text."""
 

@@ -10,7 +10,7 @@ import inspect
 import itertools
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from atlas import errors, plugins, schema
 from atlas.config import SiteConfig
-from atlas.schema import counted, derived
+from atlas.schema import browser, counted, derived
 
 if TYPE_CHECKING:
     import click
@@ -148,13 +148,21 @@ def config_page() -> str:
 
 
 def commands() -> dict[str, click.Command]:
-    """Every command by its full name (`atlas`, `atlas build`, …)."""
+    """Every command by its full name (`atlas`, `atlas build`, `atlas export onnx`, …)."""
     import typer
 
     from atlas.cli.app import app
 
     top: Any = typer.main.get_command(app)
-    return {"atlas": top} | {f"atlas {name}": command for name, command in sorted(top.commands.items())}
+    return {"atlas": top} | dict(_commands_of("atlas", top))
+
+
+def _commands_of(name: str, group: Any) -> Iterator[tuple[str, click.Command]]:
+    """(full name, command) of every command in `group`, groups within it included."""
+    for word, command in sorted(group.commands.items()):
+        yield f"{name} {word}", command
+        if hasattr(command, "commands"):
+            yield from _commands_of(f"{name} {word}", command)
 
 
 def commands_page() -> str:
@@ -213,7 +221,7 @@ def _described_tables() -> dict[str, str]:
     import ast
 
     found: dict[str, str] = {}
-    for module in (counted, derived):
+    for module in (counted, derived, browser):
         for before, after in itertools.pairwise(ast.parse(inspect.getsource(module)).body):
             named = isinstance(before, ast.Assign) and isinstance(before.targets[0], ast.Name)
             if named and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):

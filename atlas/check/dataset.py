@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from atlas.check.model import model_problems
 from atlas.check.relations import (
     Bounds,
     column_problems,
@@ -17,7 +18,7 @@ from atlas.check.relations import (
     numbers_of,
 )
 from atlas.errors import AtlasError
-from atlas.schema import SAE_TABLES, SHARED_TABLES
+from atlas.schema import MODEL_TABLES, SAE_TABLES, SHARED_TABLES
 from atlas.store import AtlasStore, verify_dataset
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ STEP = 1024
 STREAM_TABLES = frozenset({"features", "examples", "report"})
 """Tables of an SAE that every pass writes."""
 
-COMPLETE = frozenset({"features", "logits", "weights", "neighbours"})
+COMPLETE = frozenset({"features", "logits", "weights", "neighbours", "directions"})
 """Tables with exactly one row for every feature; the others leave out features that have nothing to say."""
 
 
@@ -69,11 +70,13 @@ def check_dataset(folder: Path, progress: Callable[[int, int], None] | None = No
             # Damage is on the list already, with its file: see `verify_dataset`.
             if not problems:
                 problems.append(f"{label}: {error.what}")
-    return problems
+    return problems + model_problems(store)
 
 
 def _excused(store: AtlasStore, name: str, entry: SaeEntry | None) -> bool:
-    """Whether an enricher says that this SAE has no such table (some hooks have no logit effects)."""
+    """Whether the dataset says that it has no such table: no model for browsers, or of this SAE no logits."""
+    if name in MODEL_TABLES:
+        return not store.manifest.browser_model
     if entry is None or name in STREAM_TABLES:
         return False
     notes = store.manifest.enrichers.items()

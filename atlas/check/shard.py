@@ -16,7 +16,9 @@ _GZIP = 31
 MAX_JSON_BYTES = 1 << 28
 """Largest content read back; a larger one would not fit a browser tab either."""
 
-BYTES_FOLDERS = frozenset({"columns", "features", "map", "postings", "vectors"})
+BYTES_FOLDERS = frozenset(
+    {"columns", "directions", "features", "files", "map", "postings", "runtime", "vectors"}
+)
 """Folders whose data files hold bytes: no JSON."""
 
 

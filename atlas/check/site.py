@@ -23,6 +23,9 @@ MAX_FILE_BYTES = 25_000_000
 MAX_FOLDER_ENTRIES = 10_000
 """Most entries of one folder: the smallest limit of the usual static hosts."""
 
+MODEL_INDEX = "data/model/index.js"
+"""Names every file of the model for browsers."""
+
 SHELF = 1000
 """Features per folder of pages."""
 
@@ -183,11 +186,12 @@ class _SiteCheck:
     def _check_expected(self) -> None:
         """The pages and data files that the site's own list of SAEs promises."""
         try:
-            _, site = decode_shard((self._folder / "data/site.js").read_bytes())
+            site = self._shard("data/site.js")
             expected = list(expected_files(site))
         except (OSError, ShardError, KeyError, TypeError, ValueError) as error:
             self._say("data/site.js", f"does not list the SAEs of the site ({error})")
             return
+        expected += self._expected_of_model(site)
         wanted = set(expected)
         # An atlas whose SAEs have no places (a single feature, say) has no map at all.
         if "map.html" in self._files and not any(path.endswith("/map.js") for path in self._files):
@@ -199,6 +203,20 @@ class _SiteCheck:
         for path in self._files:
             if path.partition("/")[0] in slugs and path.endswith(".html") and path not in wanted:
                 self._say(path, "is a page that the site does not know of")
+
+    def _expected_of_model(self, site: dict[str, Any]) -> list[str]:
+        """The files that the model for browsers adds, where the site has one."""
+        if not site.get("model"):
+            return []
+        try:
+            return list(model_files(site, self._shard(MODEL_INDEX)))
+        except (OSError, ShardError, KeyError, TypeError, ValueError) as error:
+            self._say(MODEL_INDEX, f"does not list the files of the model ({error})")
+            return []
+
+    def _shard(self, path: str) -> Any:
+        """What the shard in the file `path` holds; `OSError` or `ShardError`."""
+        return decode_shard((self._folder / path).read_bytes())[1]
 
     def _check_seal(self) -> None:
         """Every byte as it was written; of a file that was found wrong already this would say nothing new."""
@@ -236,3 +254,17 @@ def expected_files(site: dict[str, Any]) -> Iterator[str]:
             yield f"data/{slug}/titles/{shard}.js"
         for shard in range(-(-count // int(site["rows_per_column_shard"]))):
             yield f"data/{slug}/texts/{shard}.js"
+
+
+def model_files(site: dict[str, Any], model: dict[str, Any]) -> Iterator[str]:
+    """Every file that the model for browsers adds, by shards `site` and `model/index` (`ModelPayload`).
+
+    `KeyError`, `TypeError` or `ValueError` when they are not such payloads.
+    """
+    yield from ("test.html", "contrast.html", "steer.html")
+    for file in model["files"]:
+        for part in range(int(file["parts"])):
+            yield f"data/{file['key']}/{part}.js"
+    for sae in model["saes"]:
+        for shard in range(-(-int(sae["d_sae"]) // int(site["features_per_shard"]))):
+            yield f"data/{sae['slug']}/directions/{shard}.js"

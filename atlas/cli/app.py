@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from atlas.cli import build, check, init, render, schema, serve
+from atlas.cli import build, check, export, init, render, schema, serve
 from atlas.cli.console import forget, print_failure, print_result
 from atlas.errors import EXIT_INTERRUPTED, EXIT_OK, InterruptedBuildError
 
@@ -69,6 +69,7 @@ def atlas(
 
 for _module in (init, build, render, serve, check, schema):
     app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
+app.add_typer(export.app)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -1,11 +1,14 @@
 """`atlas build`: from a config to a site."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atlas.cli.console import print_result, say
+
+if TYPE_CHECKING:
+    from atlas.configfile import LoadedConfig
 
 
 def build(
@@ -41,20 +44,30 @@ def build(
 
     Example:  atlas build site_config.yaml --dry-run
     """
-    from atlas.cli.folders import data_folder, find_config, shown, site_folder
+    from atlas.cli.folders import find_config
     from atlas.cli.libraries import quiet_libraries
-    from atlas.cli.progress import make_progress
 
     loaded = find_config(config)
     quiet_libraries()
-    if dry_run:
-        from atlas.cli.estimate import estimate_text
-        from atlas.pipeline.estimate import estimate
+    (_estimate if dry_run else _build)(loaded, fresh=fresh, force=force)
 
-        with make_progress() as progress:
-            found = estimate(loaded, progress, force_fresh=fresh, force=force)
-        print_result(estimate_text(found, shown(data_folder(loaded)), shown(site_folder(loaded))))
-        return
+
+def _estimate(loaded: "LoadedConfig", *, fresh: bool, force: bool) -> None:
+    """Say what the build would cost."""
+    from atlas.cli.estimate import estimate_text
+    from atlas.cli.folders import data_folder, shown, site_folder
+    from atlas.cli.progress import make_progress
+    from atlas.pipeline.estimate import estimate
+
+    with make_progress() as progress:
+        found = estimate(loaded, progress, force_fresh=fresh, force=force)
+    print_result(estimate_text(found, shown(data_folder(loaded)), shown(site_folder(loaded))))
+
+
+def _build(loaded: "LoadedConfig", *, fresh: bool, force: bool) -> None:
+    """Build, and say where the results lie."""
+    from atlas.cli.folders import shown
+    from atlas.cli.progress import make_progress
     from atlas.pipeline import build as run_build
 
     with make_progress() as progress:

@@ -8,6 +8,7 @@ from atlas.cli.progress import duration
 
 if TYPE_CHECKING:
     from atlas.pipeline.estimate import Estimate
+    from atlas.pipeline.modelsize import ModelSize
 
 _OVER = "over render.site_budget: the build would be refused"
 _SHORTENED = "over render.site_budget: the site would hold fewer and shorter examples"
@@ -37,6 +38,7 @@ def estimate_text(found: Estimate, data: str, site: str) -> str:
             "site",
             f"about {size(found.written_bytes)}, {found.pages:,} pages, {found.files:,} files in {site}",
         ),
+        *_model(found.model),
         ("hosts", found.exceeded[0] if found.exceeded else "no limit of the usual static hosts is exceeded"),
         *(("", line) for line in found.exceeded[1:]),
         *((("budget", _OVER),) if found.over_budget else ()),
@@ -44,3 +46,10 @@ def estimate_text(found: Estimate, data: str, site: str) -> str:
         *(("note", line) for line in found.notes),
     ]
     return "\n".join(f"{name:<9} {text}" for name, text in rows)
+
+
+def _model(found: ModelSize) -> list[tuple[str, str]]:
+    """The row of the model for browsers; none without it."""
+    if not found.site:
+        return []
+    return [("model", f"{size(found.site)} of the site, stored in {found.precision}, for readers' browsers")]

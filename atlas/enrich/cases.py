@@ -104,20 +104,23 @@ class Case:
 def window_losses(case: Case, ablated: torch.Tensor) -> NDArray[np.float32]:
     """The loss effects over the window: zero as long as the feature has not fired."""
     shown = case.shown
-    loss = np.zeros(shown.stop - shown.first, np.float32)
+    loss = _unchanged(shown)
     begin = max(case.onset + 1, shown.first)
     if begin < shown.stop:
         change = ablated[begin : shown.stop] - case.clean.loss[begin : shown.stop]
         loss[begin - shown.first :] = change.cpu().numpy()
-    if shown.first == 0:
-        loss[0] = np.nan
     return loss
 
 
 def no_effect(shown: Shown) -> Effect:
     """Of a feature that does not fire: no change at all."""
     none = (np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.float32))
+    return Effect(_unchanged(shown), none, none)
+
+
+def _unchanged(shown: Shown) -> NDArray[np.float32]:
+    """[window] no change; NaN for the first token of a context, which has no loss."""
     loss = np.zeros(shown.stop - shown.first, np.float32)
     if shown.first == 0:
         loss[0] = np.nan
-    return Effect(loss, none, none)
+    return loss

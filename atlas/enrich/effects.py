@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from atlas.enrich.logit_effects import tokenizer_ids
 from atlas.errors import InputError
 from atlas.schema import EFFECT_LIST
 from atlas.schema import EFFECTS as EFFECTS_TABLE
-from atlas.stats.lists import struct_lists
+from atlas.stats.lists import flat_numbers, flatten, struct_lists
 from atlas.stream.whole_contexts import strongest
 
 if TYPE_CHECKING:
@@ -105,10 +105,8 @@ class Contexts:
 
     def __init__(self, store: AtlasStore) -> None:
         rows = store.read("contexts").combine_chunks()
-        lists = cast("pa.ListArray[Any]", rows["token_ids"].combine_chunks())
         self._numbers = rows["context_idx"].to_numpy()
-        self._tokens: NDArray[np.int32] = lists.flatten().to_numpy()
-        self._ends = np.concatenate([[0], np.cumsum(lists.value_lengths().to_numpy())]).astype(np.int64)
+        self._bounds, self._tokens = flat_numbers(rows["token_ids"])
 
     def tokens(self, context_idx: int) -> NDArray[np.int32]:
         """The token ids of that context; `InputError` when the dataset does not have it."""
@@ -119,13 +117,13 @@ class Contexts:
                 where="table contexts",
                 fix="run the pass again: atlas build --fresh",
             )
-        return self._tokens[self._ends[at] : self._ends[at + 1]]
+        return self._tokens[self._bounds[at] : self._bounds[at + 1]]
 
 
 def examples_of(rows: pa.Table, contexts: Contexts) -> list[Shown]:
     """The examples in `rows` of the table examples, in their order."""
     columns = {name: rows[name].to_pylist() for name in ("feature_idx", "context_idx", "position", "peak")}
-    lengths = cast("pa.ListArray[Any]", rows["token_ids"].combine_chunks()).value_lengths().to_pylist()
+    lengths = np.diff(flatten(rows["token_ids"])[0]).tolist()
     found: list[Shown] = []
     for feature, number, position, peak, length in zip(*columns.values(), lengths, strict=True):
         first = position - peak

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from atlas.enrich.token_names import listing, merged_shares, read_token_texts, share_columns, token_name
 from atlas.enrich.user_file import read_explanations
 from atlas.schema import EXPLANATIONS as EXPLANATIONS_TABLE
+from atlas.stats.lists import flat_numbers
 
 if TYPE_CHECKING:
     from atlas.enrich.base import EnrichContext
@@ -116,11 +117,9 @@ def preceding(examples: pa.Table) -> dict[int, list[int]]:
     top = examples.filter(pc.field("group") == "top").combine_chunks()
     if not top.num_rows:
         return {}
-    windows = top["token_ids"].combine_chunks()
-    lengths = windows.value_lengths().to_numpy()
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    bounds, windows = flat_numbers(top["token_ids"])
     peak = top["peak"].to_numpy().astype(np.int64)
-    tokens = np.where(peak > 0, windows.flatten().to_numpy()[np.maximum(starts + peak - 1, 0)], -1)
+    tokens = np.where(peak > 0, windows[np.maximum(bounds[:-1] + peak - 1, 0)], -1)
     found: dict[int, list[int]] = {}
     for feature, token in zip(top["feature_idx"].to_pylist(), tokens.tolist(), strict=True):
         found.setdefault(feature, []).append(token)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from atlas.index.sequences import NONE, TokenFacts, around, distinct, runs
 from atlas.schema import SILENT_GROUPS
-from atlas.text import search_key, words
+from atlas.stats.lists import flat_numbers
+from atlas.stats.ragged import offsets, ranges
+from atlas.text import search_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +29,10 @@ PHRASES = ((-1, 0), (-2, 0), (0, 1), (-1, 1))
 LEAST_EXAMPLES = 2
 """Top examples in which a word or a phrase has to occur before it counts for a feature."""
 
-_BEFORE = LONGEST_WORD - NEAR[0]
-_AFTER = LONGEST_WORD + NEAR[1]
+_CHARACTER = 3
+"""Tokens beyond a word's end that can tell whether a character begins or ends there."""
+_BEFORE = LONGEST_WORD - NEAR[0] + _CHARACTER
+_AFTER = LONGEST_WORD + NEAR[1] + _CHARACTER
 
 
 class Found(NamedTuple):
@@ -58,8 +62,8 @@ class ExampleReader:
         """
         fires = [group not in SILENT_GROUPS for group in rows["group"].to_pylist()]
         rows = rows.filter(pa.array(fires, pa.bool_()))
-        tokens, starts = _flat(rows["token_ids"])
-        activation, _ = _flat(rows["activations"])
+        starts, tokens = flat_numbers(rows["token_ids"])
+        activation = flat_numbers(rows["activations"])[1]
         feature = np.repeat(rows["feature_idx"].to_numpy(), np.diff(starts))
         term = self._token_terms[tokens]
         firing = np.flatnonzero((activation > 0) & (term >= 0))
@@ -75,7 +79,7 @@ class ExampleReader:
         in each, weighs the largest activation of those as a share of `largest` [n_features of the SAE].
         """
         rows = rows.filter(pa.array([group == "top" for group in rows["group"].to_pylist()], pa.bool_()))
-        tokens, starts = _flat(rows["token_ids"])
+        starts, tokens = flat_numbers(rows["token_ids"])
         feature, activation = rows["feature_idx"].to_numpy(), rows["activation"].to_numpy()
         if not feature.size:
             nothing = Found(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))
@@ -96,16 +100,14 @@ class ExampleReader:
         different, which = distinct(sequences)
         terms = [self._words_of(sequence) for sequence in different]
         counts = np.array([found.size for found in terms])
-        starts = np.cumsum(counts) - counts
-        repeats = counts[which]
-        places = np.repeat(starts[which] - (np.cumsum(repeats) - repeats), repeats) + np.arange(repeats.sum())
-        return np.repeat(row, repeats), np.concatenate(terms)[places]
+        places = ranges(offsets(counts)[which], counts[which])
+        return np.repeat(row, counts[which]), np.concatenate(terms)[places]
 
     def _words_of(self, sequence: NDArray[np.int32]) -> NDArray[np.int32]:
         key = sequence.tobytes()
         found = self._words.get(key)
         if found is None:
-            terms = words(self._facts.text(sequence))
+            terms = self._facts.words(sequence)
             found = self._words[key] = np.array([self._example.term(term) for term in terms], np.int32)
         return found
 
@@ -136,13 +138,6 @@ class ExampleReader:
         """The term of a phrase; -1 where it is nothing but white space."""
         text = self._facts.text(sequence)
         return self._phrase.term(text) if search_key(text) else -1
-
-
-def _flat(lists: pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """(entries of all lists [total], where each list begins among them and the end [n + 1])."""
-    combined = lists.combine_chunks()
-    starts = np.concatenate([[0], np.cumsum(combined.value_lengths().to_numpy(zero_copy_only=False))])
-    return combined.flatten().to_numpy(zero_copy_only=False), starts.astype(np.int64)
 
 
 def _pairs(feature: NDArray[np.int32], term: NDArray[np.int32]) -> NDArray[np.int64]:

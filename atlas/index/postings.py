@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FIELDS = ("example", "phrase", "seen", "token", "word")
-"""Every field of the index, in the order of the table."""
+FIELDS = ("word", "token", "seen", "example", "phrase")
+"""Every field of the index; the table `postings` has them sorted by name."""
 
 _TERMS_PER_WRITE = 1 << 14
 

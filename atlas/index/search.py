@@ -12,7 +12,8 @@ Fields and terms of the table `postings`:
   Weight: its largest activation there as a share of the feature's maximum. A token of neither field is one
   that the feature fires on too seldom and too weakly to be in its list or its examples, or not at all.
 - 'example': the words that stand at most 4 tokens before the peak, or 1 after, in at least 2 of the
-  feature's top examples; whole words, of any number of tokens up to 8. Weight: the share of its top examples.
+  feature's top examples; the words of its text in whole characters, each of up to 8 tokens; a byte that is no
+  part of a character parts words. Weight: the share of its top examples.
 - 'phrase': the exact text of 2 or 3 tokens in a row, the peak among them, that stand in at least 2 of the
   feature's top examples. Weight: the largest activation of those as a share of the feature's maximum.
 
@@ -34,6 +35,7 @@ from atlas.index.examples import ExampleReader, Found
 from atlas.index.postings import FIELDS, Postings
 from atlas.index.sequences import TokenFacts
 from atlas.schema import POSTINGS
+from atlas.stats.lists import flatten
 from atlas.text import words
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def build_postings(store: AtlasStore) -> None:
             index.add_words(entry.slug, number)
         index.add_tokens(entry.slug, number)
     with store.writer("postings", schema=POSTINGS) as writer:
-        for field in FIELDS:
+        for field in sorted(FIELDS):
             for table in index.fields[field].tables(field):
                 writer.write(table)
 
@@ -105,9 +107,8 @@ class _Index:
                 self._add("phrase", sae, phrase)
 
     def _listed(self, rows: pa.Table) -> Found:
-        lists = rows["top_tokens"].combine_chunks()
-        tokens = lists.flatten()
-        count = lists.value_lengths().fill_null(0).to_numpy()
+        bounds, tokens = flatten(rows["top_tokens"])
+        count = np.diff(bounds)
         feature = np.repeat(rows["feature_idx"].to_numpy(), count)
         largest = np.repeat(rows["max_activation"].to_numpy(), count)
         weight = np.clip(tokens.field("value").to_numpy() / largest, 0, 1).astype(np.float32)

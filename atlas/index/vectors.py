@@ -11,13 +11,15 @@ so rare terms count more in the mean of a query's terms.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from atlas.index.subspace import leading_directions
 from atlas.schema import VECTORS
+from atlas.stats.lists import flat_numbers
+from atlas.stats.ragged import offsets, ranges
 from atlas.text import search_key
 
 if TYPE_CHECKING:
@@ -74,23 +76,18 @@ def _read(store: AtlasStore, sizes: Sequence[int]) -> tuple[list[str], Matrix]:
     keys = [search_key(term) for term in table["term"].to_pylist()]
     terms = sorted(set(keys) - {""})
     place = {term: number for number, term in enumerate(terms)}
-    lists = table["feature_idx"].combine_chunks()
-    count = lists.value_lengths().to_numpy(zero_copy_only=False)
-    sae = _entries(table["sae"])
-    row = np.cumsum([0, *sizes])[sae] + _entries(table["feature_idx"])
+    bounds, feature = flat_numbers(table["feature_idx"])
+    count = np.diff(bounds)
+    row = np.cumsum([0, *sizes])[flat_numbers(table["sae"])[1]] + feature
     column = np.repeat(np.array([place.get(key, -1) for key in keys], np.int64), count)
     is_word = np.repeat([field == "word" for field in table["field"].to_pylist()], count)
-    value = np.where(is_word, 1.0, _entries(table["weight"]))
+    value = np.where(is_word, 1.0, flat_numbers(table["weight"])[1])
     kept = column >= 0
     places, which = np.unique(row[kept] * max(len(terms), 1) + column[kept], return_inverse=True)
     largest = np.zeros(places.size)
     np.maximum.at(largest, which, value[kept])
     row, column = np.divmod(places, max(len(terms), 1))
     return terms, Matrix(row, column, largest)
-
-
-def _entries(lists: pa.ChunkedArray) -> NDArray[Any]:
-    return lists.combine_chunks().flatten().to_numpy(zero_copy_only=False)
 
 
 def _weighted(
@@ -127,14 +124,13 @@ def _products(matrix: Matrix, size: int) -> NDArray[np.float64]:
     """[size, size] the products of all columns, exact: sums of whole numbers."""
     found = np.zeros(size * size)
     count = np.bincount(matrix.row)
-    ends = np.cumsum(count)
+    starts = offsets(count)
     for first in range(0, count.size, _ROWS):
         stop = min(first + _ROWS, count.size)
-        low, high = int(ends[first] - count[first]), int(ends[stop - 1])
+        low, high = int(starts[first]), int(starts[stop - 1] + count[stop - 1])
         own = np.repeat(count[first:stop], count[first:stop])
         left = np.repeat(np.arange(low, high), own)
-        start = np.repeat((ends - count)[matrix.row[low:high]], own)
-        right = start + np.arange(left.size) - np.repeat(np.cumsum(own) - own, own)
+        right = ranges(starts[matrix.row[low:high]], own)
         places = matrix.column[left] * size + matrix.column[right]
         found += np.bincount(places, matrix.value[left] * matrix.value[right], minlength=size * size)
     return found.reshape(size, size)

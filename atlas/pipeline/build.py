@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atlas.errors import CheckError, InputError, InterruptedBuildError
+from atlas.pipeline import browser
 from atlas.pipeline.job import UNFINISHED, Job, Progress
 from atlas.pipeline.signals import stop_on_signal
 from atlas.pipeline.site import describe, recorded_config, site_is_current, usable_theme, write_site
@@ -47,6 +48,8 @@ class Stage:
     """Does the work; returns what came of it in a few words."""
     current: Callable[[Job], bool]
     """Whether its result is there already, made from the same inputs."""
+    wanted: Callable[[Job], bool] = lambda _: True
+    """Whether the configuration has it at all."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def preflight(job: Job) -> str:
         job.checkpoint.refuse_other(job.all_sections)
     job.warnings = check_sources(job.engine, job.saes, job.first_contexts(), force=job.force)
     job.notes += job.warnings
+    browser.refuse_unexportable(job)
     counts = {sae.facts.slug: sae.facts.d_sae for sae in job.saes}
     _check_explanations(job, counts)
     read_lists(job.loaded.base, counts)
@@ -112,7 +116,8 @@ def stream(job: Job) -> str:
         if key.rpartition("/")[2] in STREAM_TABLES and (key.partition("/")[0] in slugs or "/" not in key)
     }
     found = store.manifest.stream | {"warnings": job.warnings}
-    store.update(tables=kept, enrichers={}, config=recorded_config(job.config), stream=found)
+    config = recorded_config(job.config)
+    store.update(tables=kept, enrichers={}, browser_model={}, config=config, stream=found)
     store.sweep()
     job.record("stream", job.stream_digest)
     job.checkpoint.discard()
@@ -152,6 +157,11 @@ def index(job: Job) -> str:
     return f"{rows:,} search terms"
 
 
+def browser_model(job: Job) -> str:
+    """The model itself, for readers' browsers; or its removal, where the configuration has it no more."""
+    return browser.write_model(job) if job.config.browser_model else browser.remove_model(job)
+
+
 def render(job: Job) -> str:
     """The site."""
     describe(job.store, job.config)
@@ -189,6 +199,14 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "index", "Indexing for search", "terms", index, lambda job: job.finished("index", job.index_digest)
     ),
+    Stage(
+        "browser_model",
+        "Exporting the model for browsers",
+        "steps",
+        browser_model,
+        lambda job: job.config.browser_model and job.finished("browser_model", job.browser_digest),
+        lambda job: job.config.browser_model or browser.has_model(job),
+    ),
     Stage("render", "Writing pages", "pages", render, site_is_current),
     Stage("check", "Checking the result", "files", check, lambda _: False),
 )
@@ -217,7 +235,7 @@ def build(
     with _claimed(job.data), _claimed_site(job.site):
         refuse_early(job)
         tidy(job)
-        for stage in STAGES:
+        for stage in filter(lambda stage: stage.wanted(job), STAGES):
             if not force_fresh and stage.current(job):
                 job.progress.skip(stage.title, "nothing changed")
                 continue
@@ -225,7 +243,7 @@ def build(
             with _interruptible(stage):
                 job.progress.end(stage.run(job))
             ran.append(stage.name)
-    skipped = tuple(stage.name for stage in STAGES if stage.name not in ran)
+    skipped = tuple(stage.name for stage in STAGES if stage.name not in ran and stage.wanted(job))
     return BuildReport(job.data, job.site, tuple(ran), skipped, tuple(job.notes))
 
 
@@ -265,6 +283,7 @@ def refuse_early(job: Job) -> None:
 
     refuse_foreign(job.site)
     usable_theme(job.config.render, job.loaded.base)
+    browser.refuse_early(job)
     if job.explanations is not None and not job.explanations.is_file():
         raise InputError(
             f"there is no file {str(job.explanations)!r}",

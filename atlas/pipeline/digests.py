@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 THEME_PARTS = ("templates", "panels", "css", "assets", "dist")
 """Folders of a theme that pages are made from; its sources and tools do not count."""
 
-VERSIONS = {"enrich": 2, "index": 2}
+VERSIONS = {"enrich": 2, "index": 3, "browser_model": 1}
 """Stage → number of its method, raised when its results change for equal inputs: then every dataset's stage
 runs again. The package's own version is not used, or each release would cost everybody the work."""
 
@@ -45,6 +45,12 @@ def enrich_digest(loaded: LoadedConfig, stream: str) -> str:
 def index_digest(enrich: str) -> str:
     """Digest of everything the search index reads; `enrich` is the digest of the enrichers."""
     return digest({"version": VERSIONS["index"], "enrich": enrich})
+
+
+def browser_digest(loaded: LoadedConfig, stream: str) -> str:
+    """Digest of everything the model for browsers is made from; `stream` is the digest of the pass."""
+    precision = loaded.config.browser_precision
+    return digest({"version": VERSIONS["browser_model"], "stream": stream, "precision": precision})
 
 
 def render_digest(

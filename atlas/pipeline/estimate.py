@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from atlas.configfile import parse_size
 from atlas.pipeline.build import preflight, refuse_early
 from atlas.pipeline.job import Job
+from atlas.pipeline.modelsize import ModelSize, model_size
 from atlas.pipeline.weigh import Scales
 from atlas.store import AtlasStore
 
@@ -94,6 +95,8 @@ class Estimate:
     """Pages of the site."""
     files: int
     """Files of the site."""
+    model: ModelSize
+    """What the model for browsers adds to dataset and site, counted in them."""
     site_budget: int | None
     """Largest site that the configuration allows, in bytes; None for any."""
     notes: tuple[str, ...]
@@ -159,6 +162,7 @@ def estimate(
     seconds["pages"] = site.feature_seconds * features
     seconds["checking"] = CHECK_SECONDS * features
     budget = job.config.render.site_budget
+    model = model_size(job.config, job.engine.facts, [sae.facts for sae in job.saes])
     return Estimate(
         tokens=tokens,
         whole_corpus=whole,
@@ -166,11 +170,13 @@ def estimate(
         features=features,
         seconds=seconds,
         memory_bytes=_memory(),
-        data_bytes=round(site.data_bytes),
-        site_bytes=round(site.fixed_bytes + (site.feature_bytes + SEARCH_BYTES) * features),
-        least_site_bytes=round(site.fixed_bytes + (site.least_feature_bytes + SEARCH_BYTES) * features),
+        data_bytes=round(site.data_bytes) + model.data,
+        site_bytes=round(site.fixed_bytes + (site.feature_bytes + SEARCH_BYTES) * features) + model.site,
+        least_site_bytes=round(site.fixed_bytes + (site.least_feature_bytes + SEARCH_BYTES) * features)
+        + model.site,
         pages=site.pages,
-        files=site.files,
+        files=site.files + model.files,
+        model=model,
         site_budget=None if budget is None else parse_size(budget),
         notes=tuple(job.notes),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from atlas.pipeline.digests import enrich_digest, index_digest
+from atlas.pipeline.digests import browser_digest, enrich_digest, index_digest
 from atlas.store import AtlasStore
 from atlas.store.dataset import CHECKPOINT, SCRATCH
 from atlas.store.manifest import MANIFEST_NAME
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from atlas.sources.saes.base import SparseCoder
 
 
-DATA_STAGES = ("stream", "enrich", "index")
-"""The stages that write tables, in order."""
+FOLLOWERS = {
+    "stream": ("enrich", "index", "browser_model"),
+    "enrich": ("index",),
+    "index": (),
+    "browser_model": (),
+}
+"""Stage that writes tables → the stages that read what it writes."""
 
 UNFINISHED = ""
 """Digest in the manifest of a stage that has not run since something it reads changed."""
@@ -177,15 +182,18 @@ class Job:
         """Digest of everything the search index depends on."""
         return index_digest(self.enrich_digest)
 
+    @cached_property
+    def browser_digest(self) -> str:
+        """Digest of everything the model for browsers depends on."""
+        return browser_digest(self.loaded, self.stream_digest)
+
     def finished(self, stage: str, digest: str) -> bool:
         """Whether the dataset holds the result of `stage` for `digest`."""
         return (self.data / MANIFEST_NAME).exists() and self.store.manifest.stages.get(stage) == digest
 
     def record(self, stage: str, digest: str) -> None:
-        """Record `digest` for `stage` (`UNFINISHED` while it runs); all stages after it are due again."""
-        place = DATA_STAGES.index(stage)
-        known = self.store.manifest.stages
-        before = {name: known[name] for name in DATA_STAGES[:place] if name in known}
-        self.store.update(
-            stages={**before, stage: digest, **dict.fromkeys(DATA_STAGES[place + 1 :], UNFINISHED)}
-        )
+        """Record `digest` for `stage` (`UNFINISHED` while it runs); all stages that read it are due again."""
+        due = dict.fromkeys(FOLLOWERS[stage], UNFINISHED)
+        if not self.config.browser_model:
+            due.pop("browser_model", None)
+        self.store.update(stages={**self.store.manifest.stages, stage: digest, **due})

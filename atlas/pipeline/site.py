@@ -85,6 +85,8 @@ def site_is_current(job: Job) -> bool:
     """Whether the site folder holds exactly the site of this dataset, theme and configuration."""
     if not job.finished("index", job.index_digest):
         return False
+    if job.config.browser_model and not job.finished("browser_model", job.browser_digest):
+        return False
     describe(job.store, job.config)
     seal = read_seal(job.site)
     return seal is not None and seal.made_from == site_digest(job.store, job.config.render, job.loaded.base)

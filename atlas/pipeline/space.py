@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from atlas.configfile import parse_size
 from atlas.errors import DiskError
+from atlas.pipeline.modelsize import NOTHING, ModelSize, model_size
 from atlas.pipeline.weigh import TABLE_BYTES
 from atlas.schema import SILENT_GROUPS
 from atlas.store.files import disk_errors
+from atlas.stream.contexts import token_type
 
 if TYPE_CHECKING:
     from atlas.config import SiteConfig
@@ -29,8 +31,6 @@ SAMPLE_BYTES = 512
 SITE_BYTES = 11_000
 """Bytes per feature of the site (measured on the demo)."""
 
-_UINT16 = 1 << 16
-
 
 @dataclass(frozen=True)
 class Need:
@@ -44,28 +44,37 @@ class Need:
     """The dataset."""
     site: int
     """The site."""
+    model: int = 0
+    """The model for browsers, in the dataset."""
 
     @property
     def data(self) -> int:
         """All that goes to the dataset folder."""
-        return self.contexts + self.commits + self.tables
+        return self.contexts + self.commits + self.tables + self.model
 
 
-def needed(config: SiteConfig, n_features: int, vocabulary_size: int, n_tokens: int) -> Need:
-    """What the pass over `n_tokens` tokens and the site of `n_features` features take."""
+def needed(
+    config: SiteConfig,
+    n_features: int,
+    vocabulary_size: int,
+    n_tokens: int,
+    model: ModelSize = NOTHING,
+) -> Need:
+    """What the pass over `n_tokens` tokens, the `model` and the site of `n_features` features take."""
     options = config.stream
     intervals = options.interval_count * options.interval_examples
     silent = len(SILENT_GROUPS) * options.counter_examples
     examples = options.top_examples + intervals + options.random_examples + silent
     rows = n_features * min(examples, n_tokens)
     sampled = min(n_tokens, options.sample_tokens)
-    site = n_features * SITE_BYTES
+    site = n_features * SITE_BYTES + model.site
     budget = config.render.site_budget
     return Need(
-        contexts=n_tokens * (4 + (2 if vocabulary_size < _UINT16 else 4)),
+        contexts=n_tokens * (4 + token_type(vocabulary_size).itemsize),
         commits=2 * (n_features * STATE_BYTES + rows * STATE_EXAMPLE_BYTES + sampled * SAMPLE_BYTES),
         tables=n_features * TABLE_BYTES + rows * EXAMPLE_BYTES,
         site=site if budget is None else min(site, parse_size(budget)),
+        model=model.data,
     )
 
 
@@ -89,7 +98,9 @@ def require_space(job: Job) -> None:
 def _too_small(job: Job, n_tokens: int) -> list[tuple[Path, int, int]]:
     """(folder, bytes needed there, bytes free) of each disk that is too small."""
     n_features = sum(sae.facts.d_sae for sae in job.saes)
-    need = needed(job.config, n_features, job.engine.facts.vocabulary_size, n_tokens)
+    facts = job.engine.facts
+    model = model_size(job.config, facts, [sae.facts for sae in job.saes])
+    need = needed(job.config, n_features, facts.vocabulary_size, n_tokens, model)
     data, site = _existing(job.data), _existing(job.site)
     with disk_errors(job.data):
         one_disk = data.stat().st_dev == site.stat().st_dev

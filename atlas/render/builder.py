@@ -21,9 +21,11 @@ from atlas.render.install import WEB_MANIFEST, web_manifest
 from atlas.render.listpages import ListPages
 from atlas.render.lists import Lists, report_figures
 from atlas.render.maps import Places, map_shards
+from atlas.render.model import ModelFiles
+from atlas.render.modelpages import model_pages
 from atlas.render.overview import SaeSummary, choose_finds, home_page, map_page, missing_page, search_page
 from atlas.render.pieces import common_pieces
-from atlas.render.search import search_shards
+from atlas.render.search import SearchTables, search_shards
 from atlas.render.shards import (
     encode_parts,
     encode_shard,
@@ -59,10 +61,10 @@ class _Overview:
     tokens: list[str] = field(default_factory=list[str])
 
     def add(self, block: Block) -> None:
-        nothing = [None] * (block.size)
-        self.densities += block.values.get("activation_density", nothing)
-        entries = block.values.get(TOKENS_COLUMN, nothing)
-        self.tokens += [self.vocabulary.text(found[0][0]) if found else "" for found in entries]
+        self.densities += block.values.get("activation_density", [None] * block.size)
+        column = block.raw.get(TOKENS_COLUMN)
+        firsts = (column.first(at, 1) if column else [] for at in range(block.size))
+        self.tokens += [self.vocabulary.text(found[0][0]) if found else "" for found in firsts]
 
 
 class SaeFiles:
@@ -184,7 +186,9 @@ class Builder:
         has_map = any(store.has("coords", entry.slug) for entry in store.manifest.saes)
         self.frames = Frames(store.manifest, urls, has_map=has_map)
         self.has_map = has_map
+        self.model = ModelFiles(store, self.theme if scripts else None, config.features_per_shard)
         self.lists = ListPages(self.frames, base)
+        self.search = SearchTables(store)
         self.saes = [SaeFiles(self, entry) for entry in store.manifest.saes]
 
     def choose(self, choice: Choice) -> None:
@@ -231,12 +235,15 @@ class Builder:
         yield self.page(missing_page(self.frames))
         if self.has_map:
             yield self.page(map_page(self.frames, summaries))
+        for page in model_pages(self.frames):
+            yield self.page(page)
+        yield from self.model.files()
         yield from self._search_files()
 
     def _search_files(self) -> Iterator[SiteFile]:
         directory: SearchPayload | None = None
         if self.store.has("postings"):
-            for key, payload in search_shards(self.store):
+            for key, payload in search_shards(self.search):
                 directory = directory or payload
                 yield self.shard(key, payload)
         yield self.page(search_page(self.frames, directory))

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from atlas.render.dataset import TOKENS_COLUMN
-from atlas.render.windows import flatten
 from atlas.schema import ColumnInfo, column_info
+from atlas.stats.lists import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

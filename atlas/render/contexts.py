@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Link,
         ListedView,
         MapSection,
+        ModelView,
         NeighbourView,
         ReportFigure,
         SaeFactsView,
@@ -47,6 +48,13 @@ class Page:
     def root(self) -> str:
         """From the page to the site's root: empty, or `../` once or more."""
         return self.head.root
+
+    def near(self, path: str) -> str:
+        """The way from the page to `path`, which is from the site's root; short within its own folder."""
+        folder = f"{self.head.path.partition('/')[0]}/"
+        if self.root.startswith("../") and path.startswith(folder):
+            return self.root.removeprefix("../") + path.removeprefix(folder)
+        return self.root + path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +198,30 @@ class ListPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TestPage(Page):
+    """`test.html`: a text of the reader's own, which scripts run through the model."""
+
+    model: ModelView
+    """The model that runs in the browser."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastPage(Page):
+    """`contrast.html`: two texts, or two sets of lines, compared feature by feature by scripts."""
+
+    model: ModelView
+    """The model that runs in the browser."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteerPage(Page):
+    """`steer.html`: what the model writes with features turned up or silenced, run by scripts."""
+
+    model: ModelView
+    """The model that runs in the browser."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AboutPage(Page):
     """`about.html`: the manifest in words."""
 
@@ -240,6 +272,9 @@ TEMPLATES: dict[str, type[Page]] = {
     "search.html": SearchPage,
     "starred.html": StarredPage,
     "list.html": ListPage,
+    "test.html": TestPage,
+    "contrast.html": ContrastPage,
+    "steer.html": SteerPage,
     "about.html": AboutPage,
     "missing.html": MissingPage,
 }

@@ -33,13 +33,10 @@ FIRING_COLUMN = "firing_tokens"
 """Counted tokens on which the feature fires: tells the dead from the living."""
 MAX_COLUMN = "max_activation"
 TOKENS_COLUMN = "top_tokens"
-SHARE_SUFFIX = "_share"
-"""A hidden column `<name>_share` says in how much of the corpus the column `<name>` was counted."""
-
 NEURONS = "neuron_list"
 """Kind of a column of `NEURON_LIST`, which the schema keeps hidden."""
 
-_OWN_PAGES = {"examples", "effects", "explanations", "report", "clusters"}
+_OWN_PAGES = {"examples", "effects", "explanations", "report", "clusters", "directions"}
 _LIST_TYPES = {
     "histogram": HISTOGRAM,
     "token_list": TOKEN_LIST,

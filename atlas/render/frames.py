@@ -18,6 +18,9 @@ STYLESHEET = "atlas.css"
 ICON = "icon.svg"
 WORKER_SCRIPT = "sw.js"
 
+MODEL_PAGES = {"test": "Test text", "contrast": "Contrast texts", "steer": "Steer the model"}
+"""Kind of each page that runs the model in the browser → its name; its path is `<kind>.html`."""
+
 _TITLE_LENGTH = 160
 _VERSION_DIGITS = 6
 _THOUSAND = 1000
@@ -40,8 +43,8 @@ def asset_path(name: str) -> str:
 
 
 def asset_url(name: str, data: bytes) -> str:
-    """Address of an asset from the site's root; the query changes with the content."""
-    return f"{asset_path(name)}?v={hashlib.sha256(data).hexdigest()[:_VERSION_DIGITS]}"
+    """Address of an asset from the site's root; the query, six hex digits, changes with the content."""
+    return f"{asset_path(name)}?{hashlib.sha256(data).hexdigest()[:_VERSION_DIGITS]}"
 
 
 def model_phrase(manifest: Manifest) -> str:
@@ -56,7 +59,9 @@ def model_phrase(manifest: Manifest) -> str:
 
 def brief(text: str) -> str:
     """`text` for titles and descriptions: one line, visible characters, cut with … when long."""
-    line = inline_text(" ".join(text.split()))
+    line = " ".join(text.split())
+    # Most are plain: no need to look for what is hidden in them.
+    line = line if line.isascii() and line.isprintable() else inline_text(line)
     return line if len(line) <= _TITLE_LENGTH else f"{line[: _TITLE_LENGTH - 1]}…"
 
 
@@ -70,6 +75,7 @@ class Frames:
         """(SAE slug, feature) → path of its preview picture, for features that have one."""
         self._urls = urls
         self._has_map = has_map
+        self._menus: dict[tuple[str, str], tuple[Link, ...]] = {}
         self.saes: dict[str, SaeLink] = {
             entry.slug: SaeLink(
                 slug=entry.slug,
@@ -120,7 +126,7 @@ class Frames:
             description=brief(description) or self.name,
             canonical=self._canonical(path),
             scripts=tuple(url for url in scripts if url),
-            menu=self._menu(kind, sae_slug),
+            menu=self._menus.get((kind, sae_slug)) or self._menu(kind, sae_slug),
             image=self._canonical(image) if image else "",
             sae_slug=sae_slug,
             feature_idx=feature_idx,
@@ -136,9 +142,13 @@ class Frames:
         links = [("browse", browse, "Browse")]
         if self._has_map:
             links.append(("map", "map.html", "Map"))
+        if self.manifest.browser_model:
+            # The pages that run the model are one entry, and name each other.
+            links.append((kind if kind in MODEL_PAGES else "test", "test.html", "Test text"))
         links += [
             ("search", "search.html", "Search"),
             ("starred", "starred.html", "Lists"),
             ("about", "about.html", "About"),
         ]
-        return tuple(Link(href, label, current=name == kind) for name, href, label in links)
+        menu = tuple(Link(href, label, current=name == kind) for name, href, label in links)
+        return self._menus.setdefault((kind, sae_slug), menu)

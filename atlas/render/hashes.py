@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlas.render.windows import flatten
+from atlas.stats.lists import flat_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,10 +99,9 @@ def _split(field: Any, bounds: list[int] | None) -> list[bytes]:
 def example_hashes(rows: pa.Table, start: int, stop: int) -> list[str]:
     """The part for the examples of each feature start <= feature_idx < stop; `rows` are all of theirs."""
     bounds = np.searchsorted(rows["feature_idx"].to_numpy(), np.arange(start, stop + 1))
-    offsets, ids = flatten(rows["token_ids"])
-    _, activations = flatten(rows["activations"])
-    tokens = ids.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    heat = activations.to_numpy(zero_copy_only=False)
+    offsets, ids = flat_numbers(rows["token_ids"])
+    tokens = ids.astype(np.int32, copy=False)
+    heat = flat_numbers(rows["activations"])[1]
     hot = np.flatnonzero(heat > 0)
     marks = np.searchsorted(hot, offsets[bounds]).tolist()
     names = [

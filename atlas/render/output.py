@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from atlas.errors import InputError
-from atlas.store.files import disk_errors, fsync_folder, make_folder
+from atlas.store.files import disk_error, disk_errors, fsync_folder, make_folder
 from atlas.store.seal import OPENING, SEAL_NAME, Seal, read_seal, seal_text
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ MARKER = SEAL_NAME
 """File in the root of every site; only folders that carry it are ever replaced."""
 
 _PATH = re.compile(r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*|\.nojekyll|\.atlas-site")
+_WRITE = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -42,6 +43,7 @@ class Output:
         """`made_from` is a digest of what the site is made of, for the seal (`atlas.store.seal`)."""
         self.folder = Path(folder).resolve()
         self.staging = self.folder.with_name(f".{self.folder.name}.staging")
+        self._root = str(self.staging)
         self.sizes: dict[str, int] = {}
         """Path of each file written → its size in bytes."""
         self._made_from = made_from
@@ -95,7 +97,7 @@ class Output:
             if old.read_bytes() != data or old.is_symlink():
                 return False
             self._make_parent(path)
-            os.link(old, f"{self.staging}/{path}")
+            os.link(old, f"{self._root}/{path}")
         except OSError:
             return False
         self.sizes[path] = len(data)
@@ -113,17 +115,18 @@ class Output:
 
     def _put(self, path: str, data: bytes) -> None:
         """Write a file into the staging folder, the marker anew."""
-        target = f"{self.staging}/{path}"
-        with disk_errors(self.folder / path, len(data)):
+        once = os.O_TRUNC if path == MARKER else os.O_EXCL
+        try:
             self._make_parent(path)
-            once = os.O_TRUNC if path == MARKER else os.O_EXCL
-            handle = os.open(target, os.O_WRONLY | os.O_CREAT | once | getattr(os, "O_BINARY", 0), 0o666)
+            handle = os.open(f"{self._root}/{path}", _WRITE | once, 0o666)
             try:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(handle, view) :]
             finally:
                 os.close(handle)
+        except OSError as error:
+            raise disk_error(error, self.folder / path, len(data)) from error
         self.sizes[path] = len(data)
 
     def _switch(self) -> None:

@@ -32,6 +32,7 @@ FINDS = 6
 _WAYS = {
     "Browse": "Browse all features",
     "Map": "See them on a map",
+    "Test text": "Test a text of your own",
     "Search": "Search words and tokens",
     "About": "How it was made",
 }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlas.render.windows import flatten, strengths
+from atlas.render.windows import strengths
+from atlas.stats.lists import flat_numbers, flatten
+from atlas.stats.ragged import offsets, ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from atlas.render.dataset import Block
@@ -94,83 +95,70 @@ class _Texts:
 
 
 def _texts(windows: Windows, part: slice, pieces: ShardPieces, largest: NDArray[np.float64]) -> _Texts:
-    starts, lengths = windows.starts[part], windows.ends[part] - windows.starts[part]
-    ends = np.cumsum(lengths)
-    flat = _flat(starts, lengths, ends)
+    starts, peaks = windows.starts[part], windows.peak[part]
+    lengths = windows.ends[part] - starts
+    flat = _flat(starts, lengths)
     tokens, activations = windows.tokens[flat], windows.activations[flat]
     hot = np.flatnonzero(activations > 0)
-    owner = np.searchsorted(ends, hot, side="right")
-    found = _Texts(
-        peaks=windows.peak[part],
-        lengths=lengths,
-        hot=np.bincount(owner, minlength=len(lengths)),
-        places=hot - (ends - lengths)[owner],
-        strengths=strengths(activations[hot], largest[owner]),
-        pieces=pieces.tokens(tokens),
-    )
-    strange = np.flatnonzero(windows.strange[part])
-    if strange.size:
-        found = _regrouped(found, windows, part.start, strange.tolist(), pieces)
-    found.places = _steps(found.places, found.hot)
-    return found
+    owner = np.searchsorted(np.cumsum(lengths), hot, side="right")
+    heat = strengths(activations[hot], largest[owner])
+    if not windows.strange[part].any():
+        codes = pieces.tokens(tokens)
+    else:
+        first = offsets(lengths)
+        piece_of, codes = _grouped(tokens, first, pieces)
+        bounds = np.append(piece_of[first], codes.size)
+        strongest = np.zeros(codes.size, np.int64)
+        np.maximum.at(strongest, piece_of[hot], heat)
+        hot = np.flatnonzero(strongest)
+        heat, owner = strongest[hot], np.searchsorted(bounds[1:], hot, side="right")
+        peaks, lengths = piece_of[first + peaks] - bounds[:-1], np.diff(bounds)
+    places, counts = hot - offsets(lengths)[owner], np.bincount(owner, minlength=len(lengths))
+    return _Texts(peaks, lengths, counts, _steps(places, counts), heat, codes)
 
 
-def _flat(starts: Integers, lengths: Integers, ends: Integers) -> Integers | slice:
+def _grouped(tokens: NDArray[np.int32], first: Integers, pieces: ShardPieces) -> tuple[Integers, Integers]:
+    """(the piece each of `tokens` is part of, the numbers of all pieces) of windows that start at `first`."""
+    cut = ~pieces.whole(tokens)
+    at = np.flatnonzero(cut)
+    # A character can only be where parts of one stand side by side in one window.
+    begins = np.flatnonzero(np.isin(at, first) | (np.diff(at, prepend=-1) != 1)).tolist()
+    parts: list[int] = tokens[at].tolist()
+    flags, texts = list[bool](), list[str]()
+    for start, stop in itertools.pairwise([*begins, len(parts)]):
+        for text, length in pieces.group(parts[start:stop]):
+            flags += (True, *[False] * (length - 1))
+            texts.append(text)
+    leads = np.ones(tokens.size, np.bool_)
+    leads[at] = flags
+    firsts = np.flatnonzero(leads)
+    alone = ~cut[firsts]
+    codes = np.empty(firsts.size, np.int64)
+    codes[alone] = pieces.tokens(tokens[firsts[alone]])
+    codes[~alone] = [pieces.text(text) for text in texts]
+    return np.cumsum(leads) - 1, codes
+
+
+def _flat(starts: Integers, lengths: Integers) -> Integers | slice:
     """Indices of all tokens of the windows that start at `starts`."""
     if len(starts) and (starts[1:] == (starts + lengths)[:-1]).all():
-        return slice(int(starts[0]), int(starts[0] + ends[-1]))
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+        return slice(int(starts[0]), int(starts[-1] + lengths[-1]))
+    return ranges(starts, lengths)
 
 
 def _steps(places: Integers, hot: Integers) -> Integers:
     """Each place less the one before it in the same window."""
     steps = np.diff(places, prepend=0)
-    firsts = (np.cumsum(hot) - hot)[hot > 0]
+    firsts = offsets(hot)[hot > 0]
     steps[firsts] = places[firsts]
     return steps
 
 
-def _regrouped(
-    found: _Texts, windows: Windows, first: int, strange: list[int], pieces: ShardPieces
-) -> _Texts:
-    """`found` with the windows `strange` in whole characters: some of their tokens are parts of one."""
-    peaks, lengths, hot = found.peaks.copy(), found.lengths.copy(), found.hot.copy()
-    bounds = np.concatenate([[0], np.cumsum(lengths)]).tolist()
-    marks = np.concatenate([[0], np.cumsum(hot)]).tolist()
-    new: list[tuple[Integers, Integers, Integers]] = []
-    for at in strange:
-        texts, owners = windows.pieces(first + at)
-        own = slice(marks[at], marks[at + 1])
-        strongest = np.zeros(len(texts), np.int64)
-        np.maximum.at(strongest, np.array(owners)[found.places[own]], found.strengths[own])
-        places = np.flatnonzero(strongest)
-        codes = _codes(windows.tokens_of(first + at), texts, owners, pieces)
-        new.append((codes, places, strongest[places]))
-        peaks[at], lengths[at], hot[at] = owners[int(peaks[at])], len(texts), len(places)
-    return _Texts(
-        peaks,
-        lengths,
-        hot,
-        _spliced(found.places, marks, strange, [places for _, places, _ in new]),
-        _spliced(found.strengths, marks, strange, [heat for *_, heat in new]),
-        _spliced(found.pieces, bounds, strange, [codes for codes, *_ in new]),
-    )
-
-
-def _codes(tokens: NDArray[np.int32], texts: list[str], owners: list[int], pieces: ShardPieces) -> Integers:
-    """Numbers of the pieces `texts` that `tokens` make up; whole tokens are pieces by themselves."""
-    firsts = tokens[np.searchsorted(owners, np.arange(len(texts)))]
-    whole = pieces.whole(firsts)
-    codes = np.empty(len(texts), np.int64)
-    codes[whole] = pieces.tokens(firsts[whole])
-    for at in np.flatnonzero(~whole).tolist():
-        codes[at] = pieces.text(texts[at])
-    return codes
-
-
-def _spliced(values: Integers, bounds: list[int], rows: list[int], new: list[Integers]) -> Integers:
+def _spliced(
+    values: NDArray[Any], bounds: list[int], rows: list[int], new: list[NDArray[Any]]
+) -> NDArray[Any]:
     """`values`, of which row n is bounds[n]:bounds[n + 1], with the ascending `rows` replaced by `new`."""
-    parts: list[Integers] = []
+    parts: list[NDArray[Any]] = []
     done = 0
     for row, replacement in zip(rows, new, strict=True):
         parts += (values[done : bounds[row]], replacement)
@@ -178,91 +166,68 @@ def _spliced(values: Integers, bounds: list[int], rows: list[int], new: list[Int
     return np.concatenate([*parts, values[done:]])
 
 
-@dataclass
-class _Effects:
-    """The rows of the table effects that belong to an example of the site, gathered one by one."""
-
-    per_feature: Integers
-    """[n] rows."""
-    heads: list[tuple[int, int, int, int]] = field(default_factory=list[tuple[int, int, int, int]])
-    """Rank, pieces, raised, lowered of each row."""
-    effects: list[NDArray[np.float32]] = field(default_factory=list["NDArray[np.float32]"])
-    """Effects on the pieces of each row."""
-
-
 def put_effects(packer: Packer, block: Block, pieces: ShardPieces) -> None:
     """Put the effects on the top examples of `block`."""
-    found = _Effects(np.zeros(block.size, np.int64))
-    lists: dict[str, _Entries] = {}
-    kept: list[int] = []
-    if block.effects is not None:
-        features = block.effects["feature_idx"].to_numpy()
-        first, last = np.searchsorted(features, [block.start, block.stop]).tolist()
-        rows = block.effects.slice(first, last - first)
-        lists = {name: _Entries(rows[name]) for name in ("raised", "lowered")}
-        for row, (feature, rank, window, effects) in enumerate(_matched(rows, block)):
-            if window >= 0:
-                kept.append(row)
-                found.per_feature[feature - block.start] += 1
-                raised, lowered = (lists[name].size(row) for name in ("raised", "lowered"))
-                found.heads.append((rank, len(effects), raised, lowered))
-                found.effects.append(effects)
-    packer.integers(found.per_feature)
-    packer.integers(np.array(found.heads, np.int64).reshape(-1, 4).T.reshape(-1))
-    packer.singles(np.concatenate([np.empty(0, np.float32), *found.effects]))
-    for entries in lists.values():
-        packer.integers(pieces.tokens(pieces.known(entries.take(0, kept).astype(np.int32))))
-        packer.singles(entries.take(1, kept))
-        packer.singles(entries.take(2, kept))
+    if block.effects is None:
+        packer.integers(np.zeros(block.size, np.int64))
+        return
+    features = block.effects["feature_idx"].to_numpy()
+    first, last = np.searchsorted(features, [block.start, block.stop]).tolist()
+    rows = block.effects.slice(first, last - first)
+    kept, lengths, effects = _shown_effects(rows, block)
+    features, ranks = (rows[name].to_numpy()[kept] for name in ("feature_idx", "rank"))
+    listed = [flatten(rows[name]) for name in ("raised", "lowered")]
+    counts = [np.diff(bounds)[kept] for bounds, _ in listed]
+    packer.integers(np.bincount(features - block.start, minlength=block.size))
+    packer.integers(np.concatenate([ranks, lengths, *counts]))
+    packer.singles(effects)
+    for (bounds, entries), count in zip(listed, counts, strict=True):
+        chosen = ranges(bounds[kept], count)
+        tokens, measured, direct = (
+            entries.field(number).to_numpy(zero_copy_only=False)[chosen] for number in range(3)
+        )
+        packer.integers(pieces.tokens(pieces.known(tokens.astype(np.int32))))
+        packer.singles(measured)
+        packer.singles(direct)
 
 
-class _Entries:
-    """A column of lists of (token_id, measured, direct)."""
-
-    def __init__(self, column: Any) -> None:
-        self._offsets, structs = flatten(column)
-        self._fields: list[NDArray[Any]] = [
-            structs.field(number).to_numpy(zero_copy_only=False) for number in range(3)
-        ]
-
-    def size(self, row: int) -> int:
-        return int(self._offsets[row + 1] - self._offsets[row])
-
-    def take(self, number: int, rows: list[int]) -> NDArray[Any]:
-        """One field of all entries of `rows`."""
-        values = self._fields[number]
-        parts = (values[self._offsets[row] : self._offsets[row + 1]] for row in rows)
-        return np.concatenate([values[:0], *parts])
-
-
-def _matched(rows: Any, block: Block) -> Iterator[tuple[int, int, int, NDArray[np.float32]]]:
-    """(feature, rank, number of its window or -1, effects on the window's pieces) of each row."""
+def _shown_effects(rows: Any, block: Block) -> tuple[Integers, Integers, NDArray[np.float32]]:
+    """(which of the table's `rows` are of an example of the site, how many pieces each, effects on all)."""
     windows = block.windows
-    numbers = _top_windows(block)
-    offsets, values = flatten(rows["effects"])
-    effects = values.to_numpy(zero_copy_only=False)
-    for row, key in enumerate(zip(rows["feature_idx"].to_pylist(), rows["rank"].to_pylist(), strict=True)):
-        window = numbers.get(key, -1)
-        own = effects[offsets[row] : offsets[row + 1]]
-        if window < 0 or len(own) != windows.whole[window]:
-            yield *key, -1, own[:0]
-            continue
-        skipped = int(windows.skipped[window])
-        shown = own[skipped : skipped + int(windows.ends[window] - windows.starts[window])]
-        if windows.strange[window]:
-            texts, owners = windows.pieces(window)
-            shown = np.bincount(owners, weights=shown, minlength=len(texts)).astype(np.float32)
-        yield *key, window, shown
+    number = _top_windows(block, rows["feature_idx"].to_numpy(), rows["rank"].to_numpy())
+    bounds, values = flat_numbers(rows["effects"])
+    kept = np.flatnonzero(number >= 0)
+    kept = kept[np.diff(bounds)[kept] == windows.whole[number[kept]]]
+    number = number[kept]
+    lengths = windows.ends[number] - windows.starts[number]
+    effects = values[ranges(bounds[kept] + windows.skipped[number], lengths)]
+    strange = np.flatnonzero(windows.strange[number]).tolist()
+    if strange:
+        places = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+        grouped: list[NDArray[np.float32]] = []
+        for row in strange:
+            texts, owners = windows.pieces(int(number[row]))
+            own = effects[places[row] : places[row + 1]]
+            grouped.append(np.bincount(owners, weights=own, minlength=len(texts)).astype(np.float32))
+            lengths[row] = len(texts)
+        effects = _spliced(effects, places, strange, grouped)
+    return kept, lengths, effects
 
 
-def _top_windows(block: Block) -> dict[tuple[int, int], int]:
-    """(feature, rank) of each top example → the number of its window."""
+def _top_windows(block: Block, features: Integers, ranks: Integers) -> Integers:
+    """[n] number of the window of each top example, by feature and rank; -1 where the site has none."""
     windows = block.windows
-    if "top" not in windows.groups:
-        return {}
-    bounds = windows.bounds(block.start, block.stop)
-    first = bounds[0]
+    bounds = np.array(windows.bounds(block.start, block.stop))
+    part = slice(int(bounds[0]), int(bounds[-1]))
     owner = np.repeat(np.arange(block.start, block.stop), np.diff(bounds))
-    chosen = np.flatnonzero(windows.group[first : bounds[-1]] == windows.groups.index("top"))
-    keys = zip(owner[chosen].tolist(), windows.rank[chosen + first].tolist(), strict=True)
-    return dict(zip(keys, (chosen + first).tolist(), strict=True))
+    top = windows.groups.index("top") if "top" in windows.groups else -1
+    chosen = np.flatnonzero(windows.group[part] == top)
+    keys = owner[chosen] << 32 | windows.rank[part][chosen]
+    order = np.argsort(keys, kind="stable")
+    wanted = features.astype(np.int64) << 32 | ranks
+    at = np.searchsorted(keys[order], wanted)
+    found = np.full(len(wanted), -1, np.int64)
+    inside = np.flatnonzero(at < keys.size)
+    hits = inside[keys[order][at[inside]] == wanted[inside]]
+    found[hits] = chosen[order][at[hits]] + part.start
+    return found

@@ -34,6 +34,8 @@ MAGIC = b"AF1\n"
 _LEVELS = (4, 1, 2, 1)
 """Effort per part: more than this costs integers and singles much time for little room."""
 _RAW_DEFLATE = -15
+_WIDEST = 8
+"""Bytes of a varint that still fit into a machine word."""
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LAST_BLOCK = b"\x03\x00"
 
@@ -94,20 +96,33 @@ def varints(values: NDArray[Any]) -> bytes:
     """Non-negative integers as LEB128: seven bits a byte, lowest first, the eighth set but on the last."""
     if not values.size:
         return b""
-    largest = int(values.max())
-    width = max(1, -(-largest.bit_length() // 7))
+    width = max(1, -(-int(values.max()).bit_length() // 7))
     if width == 1:
         return values.astype(np.uint8).tobytes()
-    rest = values.astype(np.uint32 if largest < 1 << 32 else np.uint64)
-    cells = np.empty((values.size, width), np.uint8)
-    used = np.ones((values.size, width), np.bool_)
-    for place in range(width):
-        more = rest > 127  # noqa: PLR2004 - seven bits
-        cells[:, place] = (rest & 127) | (more.view(np.uint8) << 7)
-        if place + 1 < width:
-            used[:, place + 1] = more & used[:, place]
-        rest >>= 7
-    return cells[used].tobytes()
+    if width > _WIDEST:
+        return b"".join(map(_varint, values.tolist()))
+    # All bytes of a number at once, in one word; and which of them there are, as a word of flags.
+    word = np.uint32 if width <= np.uint32().nbytes else np.uint64
+    rest = values.astype(word)
+    cells, used = rest & word(127), np.ones(values.size, word)
+    for place in range(1, width):
+        rest >>= word(7)
+        more = (rest != 0).astype(word)
+        cells |= more << word(8 * place - 1)
+        cells |= (rest & word(127)) << word(8 * place)
+        used |= more << word(8 * place)
+    little = np.dtype(word).newbyteorder("<")
+    data, kept = (found.astype(little, copy=False).view(np.uint8) for found in (cells, used))
+    # Several times faster than data[kept], which waits for each flag.
+    return data.take(np.flatnonzero(kept.view(np.bool_))).tobytes()
+
+
+def _varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 127:  # noqa: PLR2004 - seven bits
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found, value])
 
 
 def gzip_parts(parts: Sequence[bytes]) -> bytes:

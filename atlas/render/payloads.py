@@ -82,6 +82,8 @@ class SitePayload(TypedDict):
     rows_per_column_shard: int
     """Value of column n for feature i: `<sae slug>/columns/<n>/<i // rows_per_column_shard>`."""
     choice: ChoicePayload
+    model: bool
+    """Whether the atlas brings its model for browsers: shard `model/index`."""
 
 
 class Example(TypedDict):

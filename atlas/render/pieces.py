@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atlas.render.windows import flatten
+from atlas.stats.lists import flat_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from atlas.render.payloads import PiecesShard
@@ -30,7 +32,7 @@ class CommonPieces:
         order = np.lexsort((np.arange(len(counts)), -counts))[:MOST_COMMON]
         self.vocabulary = vocabulary
         self.texts = vocabulary.texts(order.tolist())
-        self.index = np.full(vocabulary.size, -1, np.int64)
+        self.index = np.full(vocabulary.size, -1, np.int32)
         """[vocabulary.size] place of each token in `texts`; -1 for one that is not common."""
         self.index[order] = np.arange(len(order))
 
@@ -49,8 +51,7 @@ def common_pieces(store: AtlasStore, vocabulary: Vocabulary) -> CommonPieces:
         for start in {number * entry.n_features // _SAMPLES for number in range(_SAMPLES)}:
             stop = min(start + _SAMPLED, entry.n_features)
             rows = store.read_features("examples", entry.slug, start, stop, ["feature_idx", "token_ids"])
-            _, ids = flatten(rows["token_ids"])
-            known = vocabulary.known(ids.to_numpy(zero_copy_only=False))
+            known = vocabulary.known(flat_numbers(rows["token_ids"])[1])
             counts += np.bincount(known, minlength=vocabulary.size)
     return CommonPieces(vocabulary, counts)
 
@@ -60,19 +61,23 @@ class ShardPieces:
 
     def __init__(self, common: CommonPieces) -> None:
         self._common = common
-        self._tokens: dict[int, int] = {}
+        self._numbers = common.index.copy()
         self._texts: dict[str, int] = {}
         self.own: list[str] = []
         """Texts of the pieces that are not common."""
 
     def tokens(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
         """Number of each of the known `ids`, each being a piece by itself."""
-        found = self._common.index[ids]
-        missing = np.flatnonzero(found < 0)
-        if missing.size:
-            rare, places = np.unique(ids[missing], return_inverse=True)
-            found[missing] = np.array([self._token(token) for token in rare.tolist()], np.int64)[places]
-        return found
+        found = self._numbers.take(ids)
+        places = np.flatnonzero(found < 0)
+        if places.size:
+            missing = ids[places]
+            rare = np.unique(missing)
+            first = len(self._common.texts) + len(self.own)
+            self._numbers[rare] = np.arange(first, first + rare.size)
+            self.own += self._common.vocabulary.texts(rare.tolist())
+            found[places] = self._numbers[missing]
+        return found.astype(np.int64)
 
     def known(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """`ids` with unknown ones replaced by the one that stands for them."""
@@ -82,17 +87,13 @@ class ShardPieces:
         """For each of the known `ids` whether it is whole characters, and so a piece by itself."""
         return self._common.vocabulary.whole(ids)
 
+    def group(self, ids: Sequence[int]) -> list[tuple[str, int]]:
+        """(text, number of tokens) of the pieces that neighbours make up, all of them parts of characters."""
+        return self._common.vocabulary.group(ids)
+
     def text(self, text: str) -> int:
         """Number of a piece that is no token by itself."""
         if text not in self._texts:
-            self._texts[text] = self._add(text)
+            self._texts[text] = len(self._common.texts) + len(self.own)
+            self.own.append(text)
         return self._texts[text]
-
-    def _token(self, token: int) -> int:
-        if token not in self._tokens:
-            self._tokens[token] = self._add(self._common.vocabulary.text(token))
-        return self._tokens[token]
-
-    def _add(self, text: str) -> int:
-        self.own.append(text)
-        return len(self._common.texts) + len(self.own) - 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from atlas.render.windows import flatten
+from atlas.stats.lists import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

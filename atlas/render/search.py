@@ -14,12 +14,16 @@ number.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlas.index.postings import FIELDS
 from atlas.render.packing import varints
 from atlas.render.search_vectors import count_vector_shards, vector_shards
+from atlas.stats.lists import flat_numbers, flatten
+from atlas.stats.ragged import offsets, ranges, ranks
 from atlas.text import search_key
 
 if TYPE_CHECKING:
@@ -31,10 +35,8 @@ if TYPE_CHECKING:
     from atlas.render.payloads import BookPayload, SearchPayload, SpellingShard, TermShard
     from atlas.store import AtlasStore
 
-FIELDS = ("word", "token", "seen", "example", "phrase")
-"""Fields of the index; a number in a data file counts them."""
 BOOKS = {"terms": FIELDS[:4], "phrases": FIELDS[4:]}
-"""Book → its fields."""
+"""Book → its fields; a number in a data file counts `FIELDS`."""
 KEYS_PER_BLOCK = 256
 POSTINGS_PER_UNIT = 4096
 POSTINGS_PER_SHARD = 8192
@@ -68,10 +70,8 @@ class Book:
     @property
     def unit_counts(self) -> NDArray[np.int64]:
         """[n_units] postings of each unit."""
-        of = self.units_of
-        entry = np.repeat(np.arange(of.size), of)
-        rank = np.arange(entry.size) - np.repeat(np.cumsum(of) - of, of)
-        return np.minimum(self.counts[entry] - rank * POSTINGS_PER_UNIT, POSTINGS_PER_UNIT)
+        entry = np.repeat(np.arange(self.counts.size), self.units_of)
+        return np.minimum(self.counts[entry] - ranks(entry) * POSTINGS_PER_UNIT, POSTINGS_PER_UNIT)
 
     @property
     def units_of(self) -> NDArray[np.int64]:
@@ -81,8 +81,7 @@ class Book:
     @property
     def shard_starts(self) -> NDArray[np.int64]:
         """[n_shards] first unit of every posting shard."""
-        before = np.cumsum(self.unit_counts) - self.unit_counts
-        return np.unique(before // POSTINGS_PER_SHARD, return_index=True)[1]
+        return np.unique(offsets(self.unit_counts) // POSTINGS_PER_SHARD, return_index=True)[1]
 
     def payload(self) -> BookPayload:
         """What scripts have to know to find a key's block and an entry's postings."""
@@ -94,7 +93,7 @@ class Book:
 
     def blocks(self) -> Iterator[TermShard]:
         """The vocabulary, block by block."""
-        first_units = np.cumsum(self.units_of) - self.units_of
+        first_units = offsets(self.units_of)
         starts = np.arange(0, len(self.keys), KEYS_PER_BLOCK)
         bounds = np.searchsorted(self.key_of, np.append(starts, len(self.keys)))
         for start, low, high in zip(starts.tolist(), bounds, bounds[1:], strict=False):
@@ -110,13 +109,12 @@ class Book:
             }
 
 
-def read_books(rows: pa.Table) -> list[Book]:
-    """The books of the table `postings`, of which only the columns term, field and feature_idx are read."""
+def _read_books(rows: pa.Table) -> list[Book]:
     fields = np.array([FIELDS.index(name) for name in rows["field"].to_pylist()], np.int64)
     terms = rows["term"].to_pylist()
     keys = [search_key(term) for term in terms]
-    counts = rows["feature_idx"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
-    return [_book(name, fields, terms, keys, counts.astype(np.int64)) for name in BOOKS]
+    counts = np.diff(flatten(rows["feature_idx"])[0])
+    return [_book(name, fields, terms, keys, counts) for name in BOOKS]
 
 
 def _book(
@@ -137,10 +135,26 @@ def _book(
     )
 
 
-def search_shards(store: AtlasStore) -> Iterator[tuple[str, Any]]:
+class SearchTables:
+    """What the search of a site is made of, read once: for the plan of the site and for its files."""
+
+    def __init__(self, store: AtlasStore) -> None:
+        self.store = store
+
+    @cached_property
+    def postings(self) -> pa.Table:
+        """The table `postings`."""
+        return self.store.read("postings")
+
+    @cached_property
+    def books(self) -> list[Book]:
+        """Its books, in the order of `BOOKS`."""
+        return _read_books(self.postings)
+
+
+def search_shards(tables: SearchTables) -> Iterator[tuple[str, Any]]:
     """(key, payload) of all search shards; the first is `search/directory`, a `SearchPayload`."""
-    rows = store.read("postings")
-    books = read_books(rows)
+    store, books = tables.store, tables.books
     vectors = dict(vector_shards(store, books[0].keys, KEYS_PER_BLOCK)) if store.has("vectors") else {}
     spellings = _spellings(books[0].keys)
     directory: SearchPayload = {
@@ -157,16 +171,16 @@ def search_shards(store: AtlasStore) -> Iterator[tuple[str, Any]]:
     for book in books:
         for number, block in enumerate(book.blocks()):
             yield f"search/{book.name}/{number}", block
-        for number, data in enumerate(_posting_shards(book, rows, store)):
+        for number, data in enumerate(_posting_shards(book, tables)):
             yield f"search/postings/{book.name}/{number}", data
     for number, shard in enumerate(shard for shards in spellings.values() for shard in shards):
         yield f"search/spelling/{number}", shard
     yield from vectors.items()
 
 
-def count_shards(store: AtlasStore) -> tuple[int, int]:
+def count_shards(tables: SearchTables) -> tuple[int, int]:
     """(number of files, number of postings) of `search_shards`, without making them."""
-    books = read_books(store.read("postings", columns=["term", "field", "feature_idx"]))
+    store, books = tables.store, tables.books
     files = 1 + sum(len(shards) for shards in _spellings(books[0].keys).values())
     files += sum(-(-len(book.keys) // KEYS_PER_BLOCK) + book.shard_starts.size for book in books)
     if store.has("vectors"):
@@ -198,23 +212,23 @@ def _spellings(keys: Sequence[str]) -> dict[int, list[SpellingShard]]:
     }
 
 
-def _posting_shards(book: Book, rows: pa.Table, store: AtlasStore) -> Iterator[bytes]:
+def _posting_shards(book: Book, tables: SearchTables) -> Iterator[bytes]:
     """The posting shards of a book; none of an empty one."""
     if not book.keys:
         return
-    starts = np.cumsum([0, *(entry.n_features for entry in store.manifest.saes)])
-    lists = rows["feature_idx"].combine_chunks()
-    ends = np.cumsum(lists.value_lengths().to_numpy(zero_copy_only=False))
-    place = np.repeat(ends[book.row] - np.cumsum(book.counts), book.counts) + np.arange(book.counts.sum())
-    feature = _entries(rows, "feature_idx")[place]
-    number = starts[_entries(rows, "sae")[place]] + feature
-    weight = np.clip(np.rint(_entries(rows, "weight")[place] * _WEIGHTS), 0, _WEIGHTS).astype(np.int64)
+    rows = tables.postings
+    starts = np.cumsum([0, *(entry.n_features for entry in tables.store.manifest.saes)])
+    bounds, feature = flat_numbers(rows["feature_idx"])
+    place = ranges(bounds[book.row], book.counts)
+    number = starts[flat_numbers(rows["sae"])[1][place]] + feature[place]
+    share = flat_numbers(rows["weight"])[1][place]
+    weight = np.clip(np.rint(share * _WEIGHTS), 0, _WEIGHTS).astype(np.int64)
     sizes = book.unit_counts
     unit = np.repeat(np.arange(sizes.size), sizes)
     order = np.lexsort((number, unit))
     number, weight = number[order], weight[order]
     before = np.concatenate([[-1], number[:-1]])
-    before[np.cumsum(sizes) - sizes] = -1
+    before[offsets(sizes)] = -1
     numbers = np.stack([number - before - 1, weight], axis=1).ravel()
     data = varints(numbers)
     bounds = np.concatenate([[0], np.cumsum(_varint_sizes(numbers))])
@@ -229,7 +243,3 @@ def _posting_shards(book: Book, rows: pa.Table, store: AtlasStore) -> Iterator[b
 def _varint_sizes(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """[n] bytes of each of `values`, which are below 2^63, as a varint."""
     return 1 + np.searchsorted(1 << np.arange(7, 63, 7), values, side="right")
-
-
-def _entries(rows: pa.Table, name: str) -> NDArray[Any]:
-    return rows[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)

@@ -14,6 +14,7 @@ import numpy as np
 
 from atlas.index.vectors import DIMENSIONS
 from atlas.render.packing import varints
+from atlas.stats.lists import flat_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,8 +34,7 @@ def vector_shards(store: AtlasStore, keys: Sequence[str], keys_per_block: int) -
     """(key, payload) of all vector shards, for the sorted `keys` of the book 'terms'."""
     table = store.read("vectors")
     number = table["number"].to_numpy()
-    vectors = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    vectors = vectors.reshape(number.size, DIMENSIONS)
+    vectors = flat_numbers(table["vector"])[1].reshape(number.size, DIMENSIONS)
     n_terms = int((number < 0).sum())
     rows = np.zeros((len(keys), DIMENSIONS), np.int8)
     place = {key: number for number, key in enumerate(keys)}
@@ -56,10 +56,13 @@ def vector_shards(store: AtlasStore, keys: Sequence[str], keys_per_block: int) -
 def count_vector_shards(store: AtlasStore, n_keys: int, keys_per_block: int) -> int:
     """How many `vector_shards` there are."""
     n_features = int((store.read("vectors", columns=["number"])["number"].to_numpy() >= 0).sum())
-    parts = 1 if n_features else 0
-    while -(-n_features // max(parts, 1)) > FEATURES_PER_SHARD:
-        parts *= 2
-    return -(-n_keys // keys_per_block) + 1 + parts
+    return -(-n_keys // keys_per_block) + 1 + count_parts(n_features)
+
+
+def count_parts(n_features: int) -> int:
+    """How many `similar_parts` so many vectors have: none, or the least sufficient power of two."""
+    needed = -(-n_features // FEATURES_PER_SHARD)
+    return 1 << (needed - 1).bit_length() if needed else 0
 
 
 def similar_parts(vectors: NDArray[np.int8]) -> list[NDArray[np.int64]]:
@@ -68,7 +71,7 @@ def similar_parts(vectors: NDArray[np.int8]) -> list[NDArray[np.int64]]:
     Each cut is at the median along the direction of the largest spread; the numbers in a part ascend.
     """
     parts = [np.arange(vectors.shape[0])]
-    while parts[0].size > FEATURES_PER_SHARD:
+    while len(parts) < count_parts(vectors.shape[0]):
         parts = [half for part in parts for half in _halves(vectors, part)]
     return [np.sort(part) for part in parts if part.size]
 

@@ -80,4 +80,5 @@ def site_payload(
         "rows_per_title_shard": columns.ROWS_PER_TITLE_SHARD,
         "rows_per_column_shard": columns.ROWS_PER_COLUMN_SHARD,
         "choice": choice_payload(choice, config),
+        "model": bool(manifest.browser_model),
     }

@@ -11,6 +11,7 @@ from atlas.errors import InputError
 from atlas.render.builder import Builder, SaeFiles
 from atlas.render.choice import LEAST, Choice, budget_bytes, choices, configured
 from atlas.render.columns import ROWS_PER_TITLE_SHARD, table_files
+from atlas.render.frames import MODEL_PAGES
 from atlas.render.listpages import PREVIEW_BYTES
 from atlas.render.lists import PER_LIST
 from atlas.render.maps import map_files
@@ -123,7 +124,7 @@ def _keep_to_budget(builder: Builder, plan: SitePlan) -> None:
         f"the site would be about {integer(plan.bytes)} bytes ({integer(plan.files)} files), and with the"
         f" fewest examples {integer(plan.least_bytes)}, more than site_budget {config.site_budget!r}",
         where="render.site_budget",
-        fix="lower render.static_examples, leave out an SAE, or raise render.site_budget",
+        fix="lower render.static_examples, leave out an SAE or browser_model, or raise render.site_budget",
     )
 
 
@@ -138,6 +139,7 @@ def _plan(builder: Builder) -> SitePlan:
         name: len(data) for name, data in builder.assets.items()
     }
     pages = 5 + builder.has_map + len(builder.lists.links)
+    pages += len(MODEL_PAGES) if builder.store.manifest.browser_model else 0
     files = len(fixed) + pages + 3 + builder.lists.n_previews
     size = sum(fixed.values()) + pages * _OVERVIEW_BYTES + builder.lists.n_previews * PREVIEW_BYTES
     size += len(encode_shard("pieces", builder.common.payload))
@@ -149,9 +151,11 @@ def _plan(builder: Builder) -> SitePlan:
         files += count + lists + 1 + shards + map_files(sae.places)
         size += round((_table_bytes(sae) + _BYTES_PER_LIST_ROW + _BYTES_PER_POINT) * count) if count else 0
     if builder.store.has("postings"):
-        shards, postings = count_shards(builder.store)
+        shards, postings = count_shards(builder.search)
         files += shards
         size += _BYTES_PER_POSTING * postings
+    files += builder.model.count()
+    size += builder.model.bytes()
     size += SEAL_LINE_BYTES * files
     least = size + _growing_bytes(builder, LEAST)
     return SitePlan(pages, files, size + _growing_bytes(builder, configured(config)), least)

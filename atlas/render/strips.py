@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from atlas.text import badges, display_text, is_bidi
+from atlas.text import SPACE_MARK, badges, display_text, is_bidi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,13 +42,22 @@ def shown(text: str, *, spaces: bool = False) -> Shown:
 
     Control characters become pictures, invisible ones badges.
     """
-    if text.isascii() and text.isprintable() and not spaces:
-        return escape(text)
+    if text.isascii() and text.isprintable():
+        return escape(_marked(text) if spaces else text)
     runs = (
         _badge(run) if kind == "badge" else escape(display_text(run, visible_spaces=spaces))
         for kind, run in badges(text)
     )
     return Markup("".join(runs))  # noqa: S704 - escaped above
+
+
+def _marked(text: str) -> str:
+    """Printable `text` with its outer spaces as marks, as `display_text` has them."""
+    inner = text.strip(" ")
+    if len(inner) == len(text):
+        return text
+    before = len(text) - len(text.lstrip(" ")) if inner else len(text)
+    return f"{SPACE_MARK * before}{inner}{SPACE_MARK * (len(text) - before - len(inner))}"
 
 
 def heat_class(activation: float, max_activation: float) -> int:

@@ -1,7 +1,7 @@
 """The TypeScript twins of `atlas.render.payloads`, so that every field name exists once.
 
-`python -m atlas.render.typescript FILE` writes them; a test holds that the committed file
-(`themes/default/src/payloads.ts`) is what this module writes.
+`python -m atlas.render.typescript FOLDER` writes them; a test holds that the committed files, in
+`themes/default/src`, are what this module writes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from atlas.errors import InputError
 from atlas.render.payloads import PAYLOADS
+from atlas.store.browser_model import MODEL_PAYLOADS
 from atlas.store.files import write_atomic
 
 _SCALARS: dict[object, str] = {
@@ -28,14 +29,20 @@ _SCALARS: dict[object, str] = {
 }
 _UNIONS = (types.UnionType, typing.Union)
 _HEADER = (
-    "// Written by `python -m atlas.render.typescript`; edit atlas/render/payloads.py instead.\n"
+    "// Written by `python -m atlas.render.typescript`; edit {source} instead.\n"
     "// The JSON that scripts read at run time; each interface marked Shard or Payload is one data file.\n"
 )
+_MODEL = "model-payloads.ts"
+
+MODULES: dict[str, tuple[type, ...]] = {"payloads.ts": PAYLOADS, _MODEL: MODEL_PAYLOADS}
+"""File → the payload types in it; the first passes on those of the second."""
 
 
 def typescript(payloads: tuple[type, ...] = PAYLOADS) -> str:
     """The text of a TypeScript module with one exported interface per payload type, in order."""
-    return "\n".join([_HEADER, *(_interface(payload) for payload in payloads)])
+    source = "atlas/store/browser_model.py" if payloads is MODEL_PAYLOADS else "atlas/render/payloads.py"
+    passed_on = [f'export type * from "./{_MODEL}";\n'] if payloads is PAYLOADS else []
+    return "\n".join([_HEADER.format(source=source), *passed_on, *map(_interface, payloads)])
 
 
 def _interface(payload: type) -> str:
@@ -83,10 +90,11 @@ def _type(hint: object) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the module to the one path in `arguments`; anything else is an `InputError`."""
+    """Write the modules to the one folder in `arguments`; anything else is an `InputError`."""
     if len(arguments) != 1:
-        raise InputError("one path is needed", fix="python -m atlas.render.typescript FILE")
-    write_atomic(Path(arguments[0]), typescript().encode())
+        raise InputError("one path is needed", fix="python -m atlas.render.typescript FOLDER")
+    for name, payloads in MODULES.items():
+        write_atomic(Path(arguments[0]) / name, typescript(payloads).encode())
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Head:
     """Title, address, scripts and menu of a page."""
 
     kind: str
-    """home, about, map, search, browse, thousand, feature, starred, list or missing."""
+    """home, about, map, search, browse, thousand, feature, starred, list, test, contrast, steer, missing."""
     path: str
     """Path of the file, from the site's root."""
     root: str
@@ -124,6 +124,28 @@ class ReportFigure:
     """Unit in words; may be empty."""
     doc: str
     """Exact definition."""
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    """How exactly the model in the browser gives the features of one SAE."""
+
+    sae: SaeLink
+    """Which."""
+    figures: tuple[ReportFigure, ...]
+    """Its agreement with the original on real text."""
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """The model that runs in the browser."""
+
+    tabs: tuple[Link, ...]
+    """The pages that run it, from the site's root."""
+    precision: str
+    """How its weights are stored, in a sentence."""
+    sections: tuple[ModelSection, ...]
+    """One per SAE."""
 
 
 class ExampleView(NamedTuple):

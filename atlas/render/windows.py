@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from atlas.render.choice import Choice
+from atlas.stats.lists import flat_numbers
 from atlas.text import group_pieces
 
 if TYPE_CHECKING:
@@ -68,21 +70,22 @@ class Vocabulary:
         """Whole-character pieces of the window of known `ids`, and for each token its piece's index."""
         texts: list[str] = []
         owners: list[int] = []
-        run: list[bytes | None] = []
-        for token in [*ids, -1]:
-            whole = token < 0 or bool(self._whole[token])
-            if whole and run:
-                # Only between parts of characters can there be a character: whole tokens stand alone.
-                for piece in group_pieces(run):
-                    owners += [len(texts)] * (piece.stop - piece.start)
-                    texts.append(piece.text)
-                run = []
-            if not whole:
-                run.append(self._bytes[token])
-            elif token >= 0:
-                owners.append(len(texts))
-                texts.append(self._texts[token])
+        cut = np.flatnonzero(~self._whole[list(ids)])
+        # Only between parts of characters can there be a character: whole tokens stand alone.
+        stretches = np.split(cut, np.flatnonzero(np.diff(cut) > 1) + 1) if cut.size else []
+        for first, stop in [(int(cuts[0]), int(cuts[-1]) + 1) for cuts in stretches] + [(len(ids), len(ids))]:
+            whole = self.texts(ids[len(owners) : first])
+            owners += range(len(texts), len(texts) + len(whole))
+            texts += whole
+            for text, length in self.group(ids[first:stop]):
+                owners += [len(texts)] * length
+                texts.append(text)
         return texts, owners
+
+    def group(self, ids: Sequence[int]) -> list[tuple[str, int]]:
+        """(text, number of tokens) of the pieces that known neighbours make up, none of them whole."""
+        found = group_pieces([self._bytes[token] for token in ids])
+        return [(piece.text, piece.stop - piece.start) for piece in found]
 
 
 @dataclass(frozen=True)
@@ -137,11 +140,10 @@ class Windows:
 
     def _cut(self, rows: pa.Table, chosen: NDArray[np.int64] | slice, limits: Choice) -> None:
         """Cut the chosen windows to their length."""
-        offsets, ids = flatten(rows["token_ids"])
-        _, activations = flatten(rows["activations"])
-        self.tokens = self._vocabulary.known(ids.to_numpy(zero_copy_only=False))
+        offsets, ids = flat_numbers(rows["token_ids"])
+        self.tokens = self._vocabulary.known(ids)
         """Tokens of all windows, `starts[n]:ends[n]` those of window n."""
-        self.activations: NDArray[np.float32] = activations.to_numpy(zero_copy_only=False)
+        self.activations: NDArray[np.float32] = flat_numbers(rows["activations"])[1]
         """The feature's activation on each of `tokens`."""
         first, last = offsets[:-1][chosen], offsets[1:][chosen]
         own = first + rows["peak"].to_numpy()[chosen]
@@ -171,24 +173,34 @@ class Windows:
 
     def tops(self, feature_idx: int, count: int) -> list[int]:
         """Numbers of the strongest examples of a feature, at most `count`."""
-        if "top" not in self.groups:
-            return []
-        first, last = self.range(feature_idx, feature_idx + 1)
-        found = np.flatnonzero(self.group[first:last] == self.groups.index("top"))
-        return [first + number for number in found[:count].tolist()]
+        numbers, bounds = self._tops
+        first, last = bounds[feature_idx - self._start : feature_idx - self._start + 2]
+        return numbers[first : min(first + count, last)]
+
+    @cached_property
+    def _tops(self) -> tuple[list[int], list[int]]:
+        """Numbers of all windows of the group 'top', and the first of these of each feature and the end."""
+        top = self.groups.index("top") if "top" in self.groups else -1
+        numbers = np.flatnonzero(self.group == top)
+        return numbers.tolist(), np.searchsorted(numbers, self._bounds).tolist()
 
     def brief(self, number: int, before: int, after: int) -> tuple[list[str], int]:
         """At most so many pieces before and after the own piece of window `number`, and the index of that."""
-        peak = int(self.peak[number])
-        if self.strange[number]:
+        first, stop, peak, strange = self._places[number]
+        if strange:
             pieces, owners = self.pieces(number)
             peak = owners[peak]
             start = max(0, peak - before)
             return pieces[start : peak + after + 1], peak - start
         start = max(0, peak - before)
-        first = int(self.starts[number])
-        last = min(first + peak + after + 1, int(self.ends[number]))
+        last = min(first + peak + after + 1, stop)
         return self._vocabulary.texts(self.tokens[first + start : last].tolist()), peak - start
+
+    @cached_property
+    def _places(self) -> list[tuple[int, int, int, bool]]:
+        """Of each window its start, its end, its peak and whether it is strange, as plain numbers."""
+        columns = (self.starts, self.ends, self.peak, self.strange)
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
     def window(self, number: int) -> Window:
         """Window `number` as text."""
@@ -241,10 +253,3 @@ def strengths(activations: NDArray[Any], maxima: NDArray[Any]) -> NDArray[np.int
 def short(value: float) -> float:
     """The float of the fewest digits that gives `value` back as float32."""
     return float(str(np.float32(value)))
-
-
-def flatten(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], Any]:
-    """A list column as [n + 1] offsets and the flattened values (an Arrow array) they point into."""
-    whole = column.combine_chunks()
-    offsets = np.asarray(whole.offsets, np.int64) if len(whole) else np.zeros(1, np.int64)
-    return offsets - offsets[0], whole.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))

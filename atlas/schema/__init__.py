@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atlas.schema.browser import DIRECTIONS, MODEL_FILES, MODEL_TABLES
 from atlas.schema.columns import (
     COACTIVATION_LIST,
     EFFECT_LIST,
@@ -59,6 +60,7 @@ __all__ = [
     "CONTEXTS",
     "COORDS",
     "DENSE",
+    "DIRECTIONS",
     "DOCUMENTS",
     "EFFECTS",
     "EFFECT_LIST",
@@ -70,6 +72,8 @@ __all__ = [
     "HISTOGRAM",
     "KINDS",
     "LOGITS",
+    "MODEL_FILES",
+    "MODEL_TABLES",
     "NEIGHBOURS",
     "NEURON_LIST",
     "POSTINGS",
@@ -107,6 +111,7 @@ SAE_TABLES: dict[str, pa.Schema] = {
     "clusters": CLUSTERS,
     "explanations": EXPLANATIONS,
     "report": REPORT,
+    "directions": DIRECTIONS,
 }
 """Tables every SAE has of its own. `features` may carry further columns."""
 
@@ -116,5 +121,6 @@ SHARED_TABLES: dict[str, pa.Schema] = {
     "vocabulary": VOCABULARY,
     "postings": POSTINGS,
     "vectors": VECTORS,
+    "model_files": MODEL_FILES,
 }
 """Tables of the whole atlas."""

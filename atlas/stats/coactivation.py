@@ -12,7 +12,7 @@ from atlas.schema import COACTIVATION_LIST, column
 from atlas.stats.base import PassShape, Selection, State, Statistic, Totals
 from atlas.stats.cooccurrence import Partners, strongest_partners
 from atlas.stats.counter_examples import Places, candidates, near_miss, same_token
-from atlas.stats.lists import struct_lists
+from atlas.stats.lists import flatten, struct_lists
 from atlas.stats.pool import selection
 from atlas.stats.ragged import ranks
 from atlas.stats.token_sample import ContextSample, TokenSample
@@ -139,8 +139,7 @@ def _first_tokens(features: pa.Table, n_features: int) -> NDArray[np.int64]:
     """[n_features] the first of each feature's `top_tokens`; -1 where there is none."""
     tokens = np.full(n_features, -1, dtype=np.int64)
     if "top_tokens" in features.column_names:
-        lists = features["top_tokens"].combine_chunks()
-        owner = np.repeat(np.arange(n_features), lists.value_lengths().to_numpy(zero_copy_only=False))
-        first = np.flatnonzero(ranks(owner) == 0)
-        tokens[owner[first]] = lists.flatten().field("token_id").to_numpy()[first]
+        bounds, entries = flatten(features["top_tokens"])
+        some = np.flatnonzero(np.diff(bounds))
+        tokens[some] = entries.field("token_id").to_numpy()[bounds[some]]
     return tokens

@@ -48,7 +48,6 @@ _WINDOW_BITS = 5
 _MIN_PENDING = 1 << 20
 _MANTISSA = 23
 _BIAS = 150
-_UINT16 = 1 << 16
 
 
 def table_rows(n_features: int, quarters: int) -> int:
@@ -149,7 +148,7 @@ class PairTable:
         self._max_rows = table_rows(shape.n_features, quarters)
         self._cap = self._max_rows
         self._token_bits = max(1, (shape.vocabulary_size - 1).bit_length())
-        self._token_type = np.uint16 if shape.vocabulary_size <= _UINT16 else np.uint32
+        self._token_type = np.uint16 if self._token_bits <= np.iinfo(np.uint16).bits else np.uint32
         nothing = np.zeros(0, dtype=np.int64)
         self._packed = self._pack(self._rows(nothing, nothing, nothing))
         self._pending: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []

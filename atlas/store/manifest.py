@@ -104,6 +104,8 @@ class Manifest(_Record):
     """The SAEs, in the order of the configuration."""
     enrichers: dict[str, str] = Field(default_factory=dict)
     """Enricher name → the exact definition of what it computed."""
+    browser_model: dict[str, Any] = Field(default_factory=dict)
+    """The model for browsers, `atlas.store.browser_model.ModelPayload` as JSON; empty where there is none."""
     versions: dict[str, str] = Field(default_factory=dict)
     """Library name → version."""
     stages: dict[str, str] = Field(default_factory=dict)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_UINT16 = 1 << 16
+
+def token_type(vocabulary_size: int) -> np.dtype[np.uint16 | np.uint32]:
+    """In what the files hold a token: its number plus one, so that padding (-1) is 0."""
+    return np.dtype(np.uint16 if vocabulary_size <= np.iinfo(np.uint16).max else np.uint32)
 
 
 class ContextFiles:
@@ -32,8 +35,7 @@ class ContextFiles:
         self._size = context_size
         self._first = first
         self._rows = 0
-        # Stored one higher, so that padding (-1) is 0.
-        self._token_type = np.dtype(np.uint16 if vocabulary_size < _UINT16 else np.uint32)
+        self._token_type = token_type(vocabulary_size)
         self._folder = folder / f"contexts-{secrets.token_hex(8)}"
         make_folder(self._folder)
         self._tokens = self._folder / "token_ids"

@@ -1,0 +1,65 @@
+"""What the model for browsers will weigh, before it is exported: from the sizes of model and SAEs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from atlas.export.onnx.precision import LIMITS
+from atlas.render.model import RUNTIME_RATIO, WEIGHT_RATIO
+from atlas.store.browser_model import PART_BYTES
+
+if TYPE_CHECKING:
+    from atlas.config import SiteConfig
+    from atlas.sources.engines.base import ModelFacts
+    from atlas.sources.saes.base import SaeFacts
+
+WEIGHT_BYTES = {"fp32": 4.0, "fp16": 2.0, "int8": 1.0625}
+"""Precision → bytes a weight, scales included."""
+
+RUNTIME_BYTES = 14_300_000
+"""Size of the runtime, which a site has once."""
+
+GRAPH_BYTES = 200_000
+"""Graphs and tokenizer, about."""
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """What the model adds, in bytes and files."""
+
+    precision: str
+    """How its weights will be stored."""
+    data: int
+    """Bytes in the dataset: the files, and the directions of all features."""
+    site: int
+    """Bytes of the site, the runtime included."""
+    files: int
+    """Files of the site."""
+
+
+NOTHING = ModelSize("", 0, 0, 0)
+"""Of an atlas without the model."""
+
+
+def model_size(config: SiteConfig, model: ModelFacts, saes: Sequence[SaeFacts]) -> ModelSize:
+    """What the model adds under `config`; an estimate within a tenth or so, `NOTHING` without it."""
+    if not config.browser_model:
+        return NOTHING
+    rows = sum(sae.d_sae * sae.d_in for sae in saes)
+    weights = 12 * model.n_layers * model.d_model**2 + model.vocabulary_size * model.d_model + rows
+    precision = config.browser_precision
+    if precision == "auto":
+        fitting = (name for name, limit in LIMITS.items() if weights * WEIGHT_BYTES[name] <= limit)
+        precision = next(fitting, "int8")
+    files = round(weights * WEIGHT_BYTES[precision]) + GRAPH_BYTES
+    directions = rows * (4 if precision == "fp32" else 2)
+    per_shard = config.render.features_per_shard
+    shards = sum(-(-sae.d_sae // per_shard) for sae in saes)
+    return ModelSize(
+        precision=precision,
+        data=files + 4 * rows,
+        site=round(WEIGHT_RATIO * (files + directions) + RUNTIME_RATIO * RUNTIME_BYTES),
+        files=1 + -(-files // PART_BYTES) + -(-RUNTIME_BYTES // PART_BYTES) + shards,
+    )
