@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import axe
+from tests.support import axe, web
 from tests.support.listed import listed_site
-from tests.support.web import serve_folder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Page
+
+    from tests.support.browser import Visit, Visitor
 
 BOTH = pytest.mark.parametrize("home", ["file", "http"], indirect=True)
 HTTP = pytest.mark.parametrize("home", ["http"], indirect=True)
@@ -40,33 +41,24 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
     """Address of the site's root."""
-    if getattr(request, "param", "file") == "file":
-        yield f"{site.as_uri()}/"
-        return
-    with serve_folder(site) as host:
-        yield host.url()
+    with web.published(site, getattr(request, "param", "file")) as url:
+        yield url
 
 
 @pytest.fixture
-def visited(chromium: Browser) -> Iterator[Opener]:
-    """`visited(address)` opens a page; nothing may go wrong in any."""
-    contexts: list[BrowserContext] = []
-    problems: list[str] = []
+def visited(visit: Visitor) -> Iterator[Opener]:
+    """`visited(address)` opens a page, which may be read offline or lead elsewhere; no script may fail."""
+    visits: list[Visit] = []
 
     def start(address: str, *, width: int = 1280, **options: Any) -> Page:
-        contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **options))
-        contexts[-1].on("console", lambda line: problems.append(f"{line.type}: {line.text}"))
-        contexts[-1].on("weberror", lambda error: problems.append(str(error.error)))
-        page = contexts[-1].new_page()
-        page.goto(address)
+        visits.append(visit(size=(width, 900), workers="allow", **options))
+        page = visits[-1].open(address)
         if re.search(r"/\d+\.html", address):
             page.wait_for_selector("atlas-feature[data-ready]", state="attached")
         return page
 
     yield start
-    for context in contexts:
-        context.close()
-    assert problems == []
+    assert [line for one in visits for line in one.record.console + one.record.errors] == []
 
 
 def cited_hash(page: Page) -> str:
@@ -188,7 +180,7 @@ class TestEmbed:
         (tmp_path / "host.html").write_text(
             f"<!doctype html><meta charset=utf-8><link rel=icon href=data:,>{snippet}{script}", "utf-8"
         )
-        with serve_folder(tmp_path) as host:
+        with web.serve_folder(tmp_path) as host:
             outer = visited(host.url("host.html"))
             frame = outer.frame_locator("iframe")
             frame.locator("atlas-feature[data-ready]").wait_for(state="attached")
@@ -210,7 +202,7 @@ class TestEmbed:
 class TestFigures:
     @BOTH
     def test_strips_and_histograms_are_saved_as_svg(self, visited: Opener, home: str, tmp_path: Path):
-        page = visited(home + FEATURE, color_scheme="dark")
+        page = visited(home + FEATURE, scheme="dark")
         shown = page.locator("li.example").first.locator(".strip").inner_text()
         for kind, name in (("strip", "alpha-5-top-1.svg"), ("histogram", "alpha-5-activations.svg")):
             with page.expect_download() as caught:
@@ -285,7 +277,7 @@ class TestGuide:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [1280, 390])
     def test_no_dialog_breaks_a_rule(self, visited: Opener, home: str, scheme: str, width: int):
-        page = visited(home + FEATURE, width=width, color_scheme=scheme)
+        page = visited(home + FEATURE, width=width, scheme=scheme)
         for opener in ("Cite", "Embed", "What am I looking at?"):
             page.get_by_role("button", name=opener).click()
             dialog = page.get_by_role("dialog")

@@ -7,8 +7,6 @@ little, and everything it does is written down.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,7 @@ import pytest
 from tests.support import axe
 from tests.support.kinds import KINDS, at
 from tests.support.links import dead_ends
-from tests.support.web import serve_folder
+from tests.support.web import published
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -28,16 +26,6 @@ PLACES = [("file", "light", 1280), ("/", "dark", 390), ("/repo/", "light", 390),
 """Where the site lies (a folder, or the base path of a host), colour scheme, width of the window."""
 
 NARROW = 360
-
-
-@contextmanager
-def published(site: Path, place: str) -> Iterator[str]:
-    """The address of the root of `site`, opened by double click or published under a base path."""
-    if place == "file":
-        yield f"{site.as_uri()}/"
-        return
-    with serve_folder(site, place) as host:
-        yield host.url()
 
 
 def use(page: Page, kind: str) -> None:

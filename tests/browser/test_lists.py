@@ -12,10 +12,12 @@ import pytest
 from tests.support import axe
 from tests.support.hostile import COUNTER, PROBE
 from tests.support.listed import listed_site
-from tests.support.web import serve_folder
+from tests.support.web import published
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Page
+
+    from tests.support.browser import Visit, Visitor
 
 BOTH = pytest.mark.parametrize("home", ["file", "http"], indirect=True)
 FEATURE = "alpha/0/5.html"
@@ -30,39 +32,28 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
     """Address of the site's root."""
-    if getattr(request, "param", "file") == "file":
-        yield f"{site.as_uri()}/"
-        return
-    with serve_folder(site) as host:
-        yield host.url()
+    with published(site, getattr(request, "param", "file")) as url:
+        yield url
 
 
 Reader = Callable[..., "Page"]
 
 
 @pytest.fixture
-def reader(home: str, chromium: Browser) -> Iterator[Reader]:
+def reader(home: str, visit: Visitor) -> Iterator[Reader]:
     """`reader("starred.html")` opens pages in one browser context, which keeps lists from page to page."""
-    contexts: list[BrowserContext] = []
-    problems: list[str] = []
+    visits: list[Visit] = []
 
-    def start(path: str, *, fresh: bool = False, **options: Any) -> Page:
-        if fresh or not contexts:
-            width: int = options.pop("width", 1280)
-            contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **options))
-            contexts[-1].on("console", lambda line: problems.append(f"{line.type}: {line.text}"))
-            contexts[-1].on("weberror", lambda error: problems.append(str(error.error)))
-            contexts[-1].on("requestfailed", lambda request: problems.append(request.url))
-            contexts[-1].set_default_timeout(30_000)
-        page = contexts[-1].new_page()
+    def start(path: str, *, fresh: bool = False, width: int = 1280, **options: Any) -> Page:
+        if fresh or not visits:
+            visits.append(visit(size=(width, 900), **options))
+        page = visits[-1].page.context.new_page()
         page.goto(home + path)
         ready(page)
         return page
 
     yield start
-    for context in contexts:
-        context.close()
-    assert problems == []
+    assert [line for one in visits for line in one.record.problems(home)] == []
 
 
 def ready(page: Page) -> None:
@@ -354,20 +345,17 @@ class TestCurated:
         page = reader("lists/brackets.html")
         page.wait_for_function("[...document.images].every(({ naturalWidth }) => naturalWidth === 1200)")
 
-    def test_without_scripts_it_is_complete(self, home: str, chromium: Browser):
-        context = chromium.new_context(java_script_enabled=False)
-        page = context.new_page()
-        page.goto(home + "lists/brackets.html")
+    def test_without_scripts_it_is_complete(self, home: str, visit: Visitor):
+        page = visit(javascript=False).open(home + "lists/brackets.html")
         assert page.locator("h1").inner_text() == "Brackets & <quotes>"
         assert "<b>chance</b>" in page.locator(".listed-note").inner_text()
-        context.close()
 
 
 class TestForEverybody:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [1280, 390])
     def test_no_rule_is_broken_after_use(self, reader: Reader, scheme: str, width: int):
-        page = reader("starred.html", width=width, color_scheme=scheme)
+        page = reader("starred.html", width=width, scheme=scheme)
         fill(page, One=[1, 2, 4000], Two=[5])
         page.get_by_label("Note on alpha/1").fill("words")
         page.get_by_role("button", name="Share as a link").click()

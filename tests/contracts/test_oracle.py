@@ -14,6 +14,8 @@ ELSEWHERE = {
     "clusters": "groups are made from those places; tests/unit/enrich/test_umap.py",
     "explanations": "words, not numbers; tests/unit/enrich/test_explanations.py",
     "postings": "an index over other tables; tests/unit/index/test_search.py searches it by plain loops",
+    "model_files": "bytes, gated against the model itself; tests/unit/export/",
+    "directions": "the SAE's own W_dec; tests/unit/pipeline/test_browser.py",
     "vectors": "a space, not a number; what must be true of it: tests/unit/index/test_vectors.py",
 }
 """Tables without an oracle, and what stands in for one."""

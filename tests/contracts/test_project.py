@@ -59,7 +59,9 @@ class TestMake:
         assert script.rstrip().endswith("exec make --no-print-directory test")
         assert script.startswith("#!/usr/bin/env bash")
 
-    @pytest.mark.parametrize("name", [".ci/run", "tools/venv", "tools/lock", "tools/chromium"])
+    @pytest.mark.parametrize(
+        "name", [".ci/run", *(f"tools/{tool}" for tool in ("venv", "lock", "chromium", "strace", "package"))]
+    )
     def test_scripts_are_executable_and_parse(self, name: str):
         assert (ROOT / name).stat().st_mode & 0o111
         subprocess.run(["bash", "-n", str(ROOT / name)], check=True)

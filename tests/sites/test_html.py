@@ -30,8 +30,8 @@ from tests.support.web import serve_folder
 
 BASE_URL = "https://example.org/some/base/"
 POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:;"
-    " worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'"
+    "default-src 'none';script-src 'self' 'wasm-unsafe-eval';style-src 'self';img-src 'self' data:;"
+    "worker-src 'self' blob:;manifest-src 'self';base-uri 'none';form-action 'none'"
 )
 FEATURE_PAGE = re.compile(r"[a-z]+/\d+/\d+\.html")
 

@@ -73,7 +73,7 @@ class FakeStages:
         del config, base
         self.called("engine")
         facts = SimpleNamespace(
-            name="fake", architecture="gpt2", n_layers=2, device="cpu", vocabulary_size=300,
+            name="fake", architecture="gpt2", n_layers=2, device="cpu", vocabulary_size=300, d_model=16,
             weights_sha256="1" * 64, tokenizer_sha256="2" * 64,
         )  # fmt: skip
         return SimpleNamespace(facts=facts, device=SimpleNamespace(type="cpu"))
@@ -82,7 +82,9 @@ class FakeStages:
         del base, device, engine
         self.called("sae")
         n_features = self.source.manifest.saes[0].n_features
-        facts = SimpleNamespace(slug=config.slug, d_sae=n_features, weights_sha256="3" * 64, folds={})
+        facts = SimpleNamespace(
+            slug=config.slug, d_in=16, d_sae=n_features, weights_sha256="3" * 64, folds={}
+        )
         return SimpleNamespace(facts=facts)
 
     def open_corpus(self, config: Any, base: Path) -> Any:

@@ -21,6 +21,9 @@ KINDS = {
     "empty search": ("search.html", "atlas-search-page[data-ready]"),
     "starred": ("starred.html", "atlas-lists-page[data-ready]"),
     "curated": ("lists/first-look.html", "atlas-curated-list[data-ready]"),
+    "test": ("test.html", "atlas-test-page[data-ready]"),
+    "contrast": ("contrast.html", "atlas-contrast-page[data-ready]"),
+    "steer": ("steer.html", "atlas-steer-page[data-ready]"),
     "missing": ("404.html", "h1"),
 }
 """Kind → its address, and the selector of what is there once its scripts have done their work."""

@@ -19,6 +19,9 @@ READY = {
     r"alpha/index\.html": "atlas-feature-table",
     r"map\.html": "atlas-map",
     r"search\.html": "atlas-search-page",
+    r"test\.html": "atlas-test-page",
+    r"contrast\.html": "atlas-contrast-page",
+    r"steer\.html": "atlas-steer-page",
 }
 """Pattern of the beginning of a path → the element that sets `data-ready` there once its data is shown."""
 

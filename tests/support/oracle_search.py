@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
@@ -103,9 +104,10 @@ def _around_peaks(
 
 def _words(tokens: list[dict[str, Any]], peak: int) -> Iterator[str]:
     """The words near a peak."""
-    for first, last in _runs(tokens):
+    for first, last in token_runs(tokens):
         if last >= peak - 4 and first <= peak + 1 and last - first < 8:
-            yield from words(undecoded(b"".join(token["bytes"] for token in tokens[first : last + 1])))
+            text = "".join(text or " " for text, _, end in characters(tokens) if first <= end <= last)
+            yield from words(text)
 
 
 def _phrases(tokens: list[dict[str, Any]], peak: int) -> Iterator[tuple[int, int]]:
@@ -118,34 +120,46 @@ def _phrases(tokens: list[dict[str, Any]], peak: int) -> Iterator[tuple[int, int
                 yield first, last
 
 
-def _runs(tokens: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
-    """(first, last) of neighbouring tokens that make words together; only those with a letter of a word."""
-    first = 0
-    for place in range(len(tokens)):
-        after = place + 1
-        if after < len(tokens) and _end(tokens[place]) and _end(tokens[after], opening=True):
+def characters(tokens: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
+    """(character, first, last token that hold a part of it), in order; empty for a byte that is of none.
+
+    No character reaches across a special token, nor across one without bytes.
+    """
+    found: list[tuple[str, int, int]] = []
+    stretch: list[tuple[int, int]] = []  # (byte, its token)
+    for place, token in enumerate([*tokens, {"special": True, "bytes": b""}]):
+        if not token["special"] and token["bytes"]:
+            stretch += [(byte, place) for byte in token["bytes"]]
             continue
-        if any(_has_letter(token) for token in tokens[first:after]):
-            yield first, place
-        first = after
+        while stretch:
+            text, size = _first_character(bytes(byte for byte, _ in stretch[:4]))
+            found.append((text, stretch[0][1], stretch[size - 1][1]))
+            del stretch[:size]
+    return found
 
 
-def _end(token: dict[str, Any], *, opening: bool = False) -> bool:
-    """Whether the token ends (begins) with a letter, mark, digit, underscore or a cut character."""
-    text = "" if token["special"] else undecoded(token["bytes"])
-    if not text:
-        return False
-    if opening:
-        return 0x80 <= token["bytes"][0] < 0xC0 or _is_letter(text[0])
-    cut = token["bytes"].decode("utf-8", "replace")[-1] == "\ufffd" and token["bytes"][-3:] != b"\xef\xbf\xbd"
-    return cut or _is_letter(text[-1])
+def _first_character(data: bytes) -> tuple[str, int]:
+    for size in (1, 2, 3, 4):
+        try:
+            return data[:size].decode(), min(size, len(data))
+        except UnicodeDecodeError:
+            continue
+    return "", 1
 
 
-def _has_letter(token: dict[str, Any]) -> bool:
-    if token["special"] or not token["bytes"]:
-        return False
-    text = token["bytes"].decode("utf-8", "replace")
-    return any(map(_is_letter, text)) or _end(token) or _end(token, opening=True)
+def token_runs(tokens: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
+    """(first, last) of neighbouring tokens that a word or a character holds together."""
+    together = set()  # tokens that belong to the one before them
+    for _, first, last in characters(tokens):
+        together |= set(range(first + 1, last + 1))
+    for (left, _, end), (right, start, _) in itertools.pairwise(characters(tokens)):
+        if end + 1 == start and left and right and _is_letter(left) and _is_letter(right):
+            together.add(start)
+    first = 0
+    for place in range(1, len(tokens) + 1):
+        if place not in together:
+            yield first, place - 1
+            first = place
 
 
 def _is_letter(character: str) -> bool:

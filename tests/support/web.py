@@ -92,3 +92,16 @@ def serve_folder(folder: Path, base: str = BASE_PATH) -> Iterator[StaticHost]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def published(site: Path, place: str = "http") -> Iterator[str]:
+    """The address of the root of `site`: of its folder ("file"), or below a base path of a static host.
+
+    `place` is that path ("/repo/"), or "http" for `BASE_PATH`.
+    """
+    if place == "file":
+        yield f"{site.as_uri()}/"
+        return
+    with serve_folder(site, BASE_PATH if place == "http" else place) as host:
+        yield host.url()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from atlas.index.search import build_postings
-from atlas.schema import SAE_TABLES, SHARED_TABLES, column_info
+from atlas.schema import MODEL_TABLES, SAE_TABLES, SHARED_TABLES, column_info
 from atlas.store import AtlasStore
 from bench import synthetic_world
 from bench.synthetic_atlas import SLUG, make_synthetic
@@ -34,7 +34,8 @@ def examples(store: AtlasStore) -> list[dict[str, Any]]:
 def test_it_is_a_whole_dataset_with_every_table(store: AtlasStore):
     assert store.verify() == []
     tables = set(store.manifest.tables)
-    assert tables >= {f"{SLUG}/{name}" for name in SAE_TABLES} | (set(SHARED_TABLES) - {"vectors"})
+    own = {f"{SLUG}/{name}" for name in SAE_TABLES.keys() - MODEL_TABLES}
+    assert tables >= own | (SHARED_TABLES.keys() - MODEL_TABLES - {"vectors"})
     assert store.manifest.saes[0].n_features == 300
 
 

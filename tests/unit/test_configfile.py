@@ -406,7 +406,7 @@ class TestSchema:
         assert schema["$schema"].startswith("https://json-schema.org/")
         assert set(schema["properties"]) == {
             "title", "description", "author", "base_url", "model", "saes", "corpus", "pass", "enrich",
-            "render", "output",
+            "render", "output", "browser_model", "browser_precision",
         }  # fmt: skip
         sections = [schema, *schema["$defs"].values()]
         fields = [field for section in sections for field in section["properties"].values()]

@@ -6,11 +6,13 @@ import http.client
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support import requirements
-from tests.support.web import StaticHost, serve_folder
+from tests.support.browser import Record
+from tests.support.web import StaticHost, published, serve_folder
 
 PAGE = "<!doctype html><html lang=en><head><title>t</title>{head}</head><body>{body}</body></html>"
 
@@ -63,8 +65,20 @@ class TestStaticHost:
         with pytest.raises(ValueError, match="slash"), serve_folder(tmp_path, "base"):
             pass
 
+    @pytest.mark.parametrize("place", ["file", "http", "/repo/"])
+    def test_a_site_is_published_where_it_is_asked_for(self, tmp_path: Path, place: str):
+        paths = {"file": f"{tmp_path}/", "http": "/some/base/"}
+        with published(tmp_path, place) as root:
+            assert urlsplit(root).scheme == ("file" if place == "file" else "http")
+            assert urlsplit(root).path == paths.get(place, place)
+
 
 class TestRecord:
+    def test_what_was_on_its_way_when_a_page_was_left_is_no_problem(self):
+        left, broken = "http://a/b.js: net::ERR_ABORTED", "http://a/b.js: net::ERR_FAILED"
+        assert Record(failed=[left]).problems("http://a/") == []
+        assert Record(failed=[left, broken]).problems("http://a/") == [f"failed {broken}"]
+
     def test_a_healthy_page_has_no_problems(self, tmp_path: Path, visit, serve):
         page(tmp_path, head="<link rel=icon href=data:,>")
         host = serve(tmp_path)

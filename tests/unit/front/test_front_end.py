@@ -46,6 +46,7 @@ def copy(theme: Path, tmp_path: Path) -> Path:
         shutil.copy2(theme / name, target / name)
     (target / "dist").mkdir()
     (target / "dist" / "site.js").write_text("// finished")
+    (target / "dist" / "ort.wasm").write_bytes(b"\0asm")
     return target
 
 
@@ -175,6 +176,7 @@ class TestWheel:
         stamp(hook, copy)
         files = hook.shipped_files(copy.parent)
         assert {"default/theme.yaml", "default/dist/site.js", "default/css/feature.css"} <= set(files)
+        assert "default/dist/ort.wasm" in files
         assert [name for name in files if name.endswith((".ts", ".json", ".mjs", ".sha256"))] == []
         assert [name for name in files if "node_modules" in name] == []
 
@@ -242,3 +244,30 @@ class TestBundles:
             words += [] if path.name == "sw.js" else ["fetch("]
             for word in words:
                 assert word not in text, f"{path.name}: {word}"
+
+    def test_the_runtime_is_the_one_that_the_lock_names(self, theme: Path):
+        runtime = theme / "dist" / "ort.wasm"
+        if not runtime.is_file():
+            requirements.missing("the scripts are not bundled", fix="cd themes/default && npm run build")
+        data = runtime.read_bytes()
+        assert data[:8] == b"\0asm\1\0\0\0"
+        asked = json.loads((theme / "package.json").read_text(encoding="utf-8"))["dependencies"]
+        locked = json.loads((theme / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+        for name in ("onnxruntime-web", "@huggingface/tokenizers"):
+            assert locked[f"node_modules/{name}"]["version"] == asked[name]
+        assert asked["onnxruntime-web"] in (theme / "dist" / "model-worker.js").read_text(encoding="utf-8")
+
+    def test_the_worker_is_text_with_its_licences_and_loaded_by_nobody_at_first(self, theme: Path):
+        worker = theme / "dist" / "model-worker.js"
+        if not worker.is_file():
+            requirements.missing("the scripts are not bundled", fix="cd themes/default && npm run build")
+        text = worker.read_text(encoding="ascii")
+        notice, source = text.split("*/\n")
+        assert "Microsoft Corporation" in notice
+        assert "Apache License, Version 2.0" in notice
+        assert source.startswith('globalThis.atlasModelWorker="')
+        code = json.loads(source.removeprefix("globalThis.atlasModelWorker=").rstrip(";\n"))
+        assert "WebAssembly.instantiate" in code
+        others = {path.name: path.read_text(encoding="utf-8") for path in theme.glob("dist/*.js")}
+        holding = [name for name, script in others.items() if "WebAssembly.instantiate" in script]
+        assert holding == ["model-worker.js"]

@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from atlas.render.features import DUPLICATE
 from atlas.render.numbers import decimal, integer, one_in, percent, signed
 from atlas.render.strips import heat_class
+from atlas.schema import DENSE
 from tests.support.requirements import ROOT
 
 MINUS = "\u2212"
@@ -42,6 +44,7 @@ def cases() -> dict[str, Any]:
         "integer": [[value, integer(value)] for value in (0, 7, -1, 999, 1000, -12345, 123456789, 2**53 - 1)],
         "signed": [[value, signed(value)] for value in values() if abs(value) < 1e9],
         "one_in": [[count, total, one_in(count, total)] for count, total in shares()],
+        "bounds": {"dense": DENSE, "duplicate": DUPLICATE},
         "heat": [[strength, heat_class(strength / 255, 1.0)] for strength in range(256)],
     }
 

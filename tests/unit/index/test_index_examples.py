@@ -29,8 +29,13 @@ VOCABULARY = [
     b" ",
     b"na\xc3",
     b"\xafve",
+    b"\xc3",
+    b"\xaf",
+    b"\xf0\x9f",
+    b"\x98\x80",
 ]
 SUB, PROCESS, RUN, DOT, GET_ITEM, EMPTY, SPECIAL, NEWLINE, UNDERSCORE, SPACE, CUT, REST = range(12)
+HEAD, TAIL, SMILE, SMILE_TAIL = range(12, 16)
 WHOLE = [SUB, PROCESS, RUN, DOT, GET_ITEM, EMPTY, SPECIAL, NEWLINE, UNDERSCORE, SPACE]
 """The tokens that cut no character."""
 
@@ -322,6 +327,29 @@ def test_a_character_cut_by_tokens_is_whole_in_words_and_phrases():
     examples = [top(1, CUT, REST)] * 2
     assert Reader().words(*examples) == {"na\u00efve": 1.0}
     assert Reader().phrases(*examples) == {"na\u00efve": 0.5}
+
+
+def test_a_word_may_hold_a_character_that_is_tokens_of_its_own():
+    assert Reader().words(*[top(1, SUB, HEAD, TAIL, SUB)] * 2) == {"sub\u00efsub": 1.0}
+    # The peak is the character's last part, and the last token of the example.
+    assert Reader().words(*[top(2, SUB, HEAD, TAIL)] * 2) == {"sub\u00ef": 1.0}
+
+
+def test_a_character_of_no_word_parts_words_even_where_tokens_cut_it():
+    assert Reader().words(*[top(2, SUB, SMILE, SMILE_TAIL, PROCESS)] * 2) == {"sub": 1.0, "process": 1.0}
+
+
+@pytest.mark.parametrize(("odd", "left"), [(HEAD, "sub"), (TAIL, "sub"), (SMILE, "sub"), (CUT, "subna")])
+def test_a_byte_that_is_no_character_is_no_word(odd, left):
+    assert Reader().words(*[top(1, SUB, odd, PROCESS)] * 2) == {left: 1.0, "process": 1.0}
+
+
+@pytest.mark.parametrize("length", [5, 6, 7])
+def test_a_character_cut_at_the_rim_belongs_to_its_word(length):
+    # é and its word have length + 2 tokens, of which the last is 4 before the peak.
+    tokens = [DOT, HEAD, TAIL, *[SUB] * length, DOT, DOT, DOT, DOT]
+    found = {"\u00ef" + "sub" * length: 1.0} if length + 2 <= LONGEST_WORD else {}
+    assert Reader().words(*[top(len(tokens) - 2, *tokens)] * 2) == found
 
 
 def test_bytes_that_are_no_character_are_spelled_in_phrases():

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.index.sequences import NONE, TokenFacts, around, distinct, runs
-from tests.support.oracle_search import undecoded
+from tests.support.oracle_search import token_runs, undecoded
 
 ALPHABET = "aZ9_ .-\n\u00e9\u0301\u0928\u093f\u4e2d\ufffd\u20ac\u200b\U0001d7d8\U0001f600"
 """Characters of one to four bytes: letters, marks, digits, others; U+FFFD itself, too."""
@@ -29,9 +29,9 @@ def facts_of(tokens: list[bytes | None]) -> TokenFacts:
 
 
 def flags(token: bytes | None) -> str:
-    """Which of usable, wordy, opens and closes hold, by their initials."""
+    """Which of usable, wordy, opens, closes and cut (x) hold, by their initials."""
     facts = facts_of([token])
-    arrays = {"u": facts.usable, "w": facts.wordy, "o": facts.opens, "c": facts.closes}
+    arrays = {"u": facts.usable, "w": facts.wordy, "o": facts.opens, "c": facts.closes, "x": facts.cut}
     return "".join(letter for letter, array in arrays.items() if array[0])
 
 
@@ -79,11 +79,10 @@ def some_runs(facts: TokenFacts, tokens: np.ndarray, near=(0, 99), longest=8) ->
         ("\ufffd".encode(), "u"),  # whole, not cut
         ("a\ufffd".encode(), "uwo"),
         ("\ufffda".encode(), "uwc"),
-        (b".\xe4\xb8", "uwc"),  # the beginning of a cut character
-        (b"\xad.", "uwo"),  # the rest of one
-        (b"\xb8", "uwoc"),  # the middle
-        (b".\xef\xbf", "uwc"),
-        (b"\xbf\xbd", "uwoc"),
+        (b".\xe4\xb8", "uwx"),  # the beginning of a cut character
+        (b"\xad.", "uwx"),  # the rest of one
+        (b"\xb8", "uwx"),  # the middle
+        (b"a\xffb", "uwx"),  # no character at all
     ],
 )
 def test_facts_of_a_token(token, expected):
@@ -107,25 +106,19 @@ def test_an_empty_vocabulary_knows_no_token():
 
 @given(st.text(ALPHABET, min_size=1, max_size=6), st.sets(st.integers(1, 20)))
 def test_facts_of_texts_cut_anywhere(text, places):
-    data = text.encode()
     ends = list(itertools.accumulate(len(character.encode()) for character in text))
-    spans = list(zip([0, *ends[:-1]], ends, text, strict=True))
-    tokens = cut(data, places)
+    tokens = cut(text.encode(), places)
     facts = facts_of(tokens)
     first = 0
     for number, token in enumerate(tokens):
         last = first + len(token)
-        whole = {place: letter for place, stop, letter in spans if first <= place and stop <= last}
-        closing = {stop: letter for place, stop, letter in spans if place in whole}
-        opens_cut = any(place < first < stop for place, stop, _ in spans)
-        closes_cut = any(first <= place < last < stop for place, stop, _ in spans)
+        whole = {first, last} <= {0, *ends}
+        letters = [letter for end, letter in zip(ends, text, strict=True) if first < end <= last]
         assert facts.usable[number]
-        # Where all that a token begins or ends with is the other part of a character, nothing is promised.
-        if opens_cut or first in whole:
-            assert facts.opens[number] == (opens_cut or is_wordy(whole[first]))
-        if closes_cut or last in closing:
-            assert facts.closes[number] == (closes_cut or is_wordy(closing[last]))
-        assert facts.wordy[number] == (opens_cut or closes_cut or any(map(is_wordy, whole.values())))
+        assert facts.cut[number] != whole
+        assert facts.opens[number] == (whole and is_wordy(letters[0]))
+        assert facts.closes[number] == (whole and is_wordy(letters[-1]))
+        assert facts.wordy[number] == (not whole or any(map(is_wordy, letters)))
         first = last
 
 
@@ -170,6 +163,22 @@ def test_text_of_characters_cut_and_whole(tokens, text):
     assert facts.text(np.array(tokens, np.int32)) == text
 
 
+@pytest.mark.parametrize(
+    ("tokens", "found"),
+    [
+        ([], []),
+        ([NONE, 0, 1, NONE], ["\u4e2d"]),
+        ([2, 0, 2], ["a"]),
+        ([2, 0, 1], ["a\u4e2d"]),
+        ([0], []),
+        ([4, 5, 2], ["a"]),
+    ],
+)
+def test_words_hold_whole_characters_only(tokens, found):
+    facts = facts_of([b"\xe4\xb8", b"\xad", b"a", None, b"\xf0\x9f", b"\x98\x80"])
+    assert facts.words(np.array(tokens, np.int32)) == found
+
+
 # ---- around a peak
 
 
@@ -202,24 +211,28 @@ def test_around_a_window_of_one_token():
 # ---- whole words
 
 
-VOCABULARY = [b"sub", b"process", b" run", b".", b"", None, b"\xe4\xb8", b"\xad", b"a.b", b"\n", b"_"]
+VOCABULARY = [b"sub", b"process", b" run", b".", b"", None, b"\xe4\xb8", b"\xad", b"a.b", b"\n", b"_",
+              b"\xc3", b"\xa9", b"\xf0\x9f\x98", b"\x80", b"\x80c", b"\xff", b".\xc3"]  # fmt: skip
 FACTS = facts_of(VOCABULARY)
 SUB, PROCESS, RUN, DOT, EMPTY, SPECIAL, CUT, REST, DOTTED, NEWLINE, UNDERSCORE = range(11)
+E_HEAD, E_TAIL, SMILE, SMILE_TAIL, SMILE_TAIL_C, NO_CHARACTER, DOT_E_HEAD = range(11, 18)
 
 
 def runs_by_definition(rows: list[list[int]], near: tuple[int, int], longest: int):
-    """(row, tokens) of each run, one token after another."""
+    """(row, tokens) of each run, one character after another."""
+    nothing = {"special": True, "bytes": b""}
     for number, row in enumerate(rows):
-        run = [0]
-        for place in range(1, len(row) + 1):
-            if place < len(row) and FACTS.closes[row[place - 1]] and FACTS.opens[row[place]]:
-                run.append(place)
-                continue
-            tokens = [row[member] for member in run]
-            touches = any(near[0] <= member <= near[1] for member in run)
-            if touches and len(run) <= longest and any(FACTS.wordy[token] for token in tokens):
-                yield number, tokens
-            run = [place]
+        tokens = [
+            {"special": VOCABULARY[token] is None, "bytes": VOCABULARY[token] or b""}
+            if token >= 0
+            else nothing
+            for token in row
+        ]
+        for first, last in token_runs(tokens):
+            run = row[first : last + 1]
+            touches = first <= near[1] and last >= near[0]
+            if touches and len(run) <= longest and FACTS.wordy[run].any():
+                yield number, run
 
 
 @given(
@@ -247,11 +260,6 @@ def test_runs_equal_the_definition(padded, near, longest):
 
 @given(st.text(WORDS, min_size=1, max_size=8), st.sets(st.integers(1, 30)))
 def test_a_word_cut_anywhere_is_one_run(text, places):
-    # Each but the first token begins with a whole character, or with the rest of one.
-    for place in range(1, len(text)):
-        first, last = len(text[:place].encode()), len(text[: place + 1].encode())
-        if places & set(range(first + 1, last)):
-            places = places - {first}
     tokens = cut(text.encode(), places)
     facts = facts_of(tokens)
     row = list(range(len(tokens)))
@@ -272,6 +280,13 @@ def test_a_word_cut_anywhere_is_one_run(text, places):
         ([SUB, DOT, PROCESS], [[SUB], [PROCESS]]),
         ([SUB, DOTTED, SUB], [[SUB, DOTTED, SUB]]),
         ([DOT, CUT, REST, SUB, DOT], [[CUT, REST, SUB]]),
+        ([SUB, E_HEAD, E_TAIL, SUB], [[SUB, E_HEAD, E_TAIL, SUB]]),
+        ([SUB, SMILE, SMILE_TAIL, SUB], [[SUB], [SMILE, SMILE_TAIL], [SUB]]),
+        ([SUB, SMILE, SMILE_TAIL_C, SUB], [[SUB], [SMILE, SMILE_TAIL_C, SUB]]),
+        ([SUB, NO_CHARACTER, SUB], [[SUB], [NO_CHARACTER], [SUB]]),
+        ([SUB, DOT_E_HEAD, E_TAIL, SUB], [[SUB], [DOT_E_HEAD, E_TAIL, SUB]]),
+        ([SUB, E_TAIL, E_HEAD], [[SUB], [E_TAIL], [E_HEAD]]),
+        ([E_HEAD, SPECIAL, E_TAIL], [[E_HEAD], [E_TAIL]]),
         ([UNDERSCORE, SUB], [[UNDERSCORE, SUB]]),
     ],
 )

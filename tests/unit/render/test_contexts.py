@@ -36,7 +36,8 @@ def field_names(kind: type) -> set[str]:
     names = set(getattr(kind, "_fields", ()))
     if dataclasses.is_dataclass(kind):
         names |= {field.name for field in dataclasses.fields(kind)}
-    return names | {name for name, value in inspect.getmembers(kind) if isinstance(value, property)}
+    members = inspect.getmembers(kind, lambda value: isinstance(value, property) or inspect.isfunction(value))
+    return names | {name for name, _ in members if not name.startswith("_")}
 
 
 KNOWN = {name for kind in RECORDS for name in field_names(kind)}

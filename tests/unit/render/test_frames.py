@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas.render.contexts import Page
 from atlas.render.frames import Frames, asset_url, brief, feature_href, feature_path, model_phrase
 from atlas.store import Manifest, SaeEntry
 
 URLS = {
-    "atlas.css": "assets/atlas.css?v=1",
-    "site.js": "assets/site.js?v=2",
-    "feature.js": "assets/feature.js?v=3",
-    "theme.js": "assets/theme.js?v=4",
-    "icon.svg": "assets/icon.svg?v=5",
+    "atlas.css": "assets/atlas.css?1",
+    "site.js": "assets/site.js?2",
+    "feature.js": "assets/feature.js?3",
+    "theme.js": "assets/theme.js?4",
+    "icon.svg": "assets/icon.svg?5",
 }
 
 
@@ -68,11 +69,11 @@ def test_canonical_addresses_need_a_base(base_url: str | None, path: str, canoni
 def test_each_kind_of_page_loads_the_scripts_it_needs():
     found = frames()
     assert found.head("feature", "a/0/1.html", "x", "y").scripts == (
-        "assets/site.js?v=2",
-        "assets/feature.js?v=3",
+        "assets/site.js?2",
+        "assets/feature.js?3",
     )
-    assert found.head("about", "about.html", "x", "y").scripts == ("assets/site.js?v=2",)
-    assert found.site.theme_script == "assets/theme.js?v=4"
+    assert found.head("about", "about.html", "x", "y").scripts == ("assets/site.js?2",)
+    assert found.site.theme_script == "assets/theme.js?4"
 
 
 def test_titles_name_the_site_and_headlines_do_not():
@@ -123,7 +124,7 @@ def test_a_brief_text_is_one_visible_line(text: str):
 def test_addresses_of_assets_change_with_their_content():
     assert asset_url("a.js", b"1") == asset_url("a.js", b"1")
     assert asset_url("a.js", b"1") != asset_url("a.js", b"2")
-    assert asset_url("a.js", b"1").startswith("assets/a.js?v=")
+    assert asset_url("a.js", b"1").startswith("assets/a.js?")
 
 
 @pytest.mark.parametrize(
@@ -149,3 +150,21 @@ def test_a_hostile_title_is_made_harmless():
     found = Frames(Manifest(title="<script>\u202e", saes=[]), URLS, has_map=False)
     assert "<script>" not in str(found.site.title)
     assert "\u202e" not in found.name
+
+
+@pytest.mark.parametrize(
+    ("here", "root", "there", "near"),
+    [
+        ("alpha/1/1000.html", None, "alpha/index.html", "../index.html"),
+        ("alpha/1/1000.html", None, "alphabet/index.html", "../../alphabet/index.html"),
+        ("alpha/1/1000.html", None, "map.html", "../../map.html"),
+        ("alpha/index.html", None, "alpha/index.html", "index.html"),
+        ("index.html", None, "alpha/index.html", "alpha/index.html"),
+        ("404.html", "/base/", "alpha/index.html", "/base/alpha/index.html"),
+    ],
+)
+def test_the_way_to_a_page_is_short_within_its_own_folder(here, root, there, near):
+    page = Page(head=frames().head("feature", here, "x", "y", root=root))
+    assert page.near(there) == near
+    if root is None:
+        assert posixpath.normpath(posixpath.join(posixpath.dirname(here), near)) == there

@@ -53,7 +53,7 @@ def test_every_number_comes_back_in_its_turn(integers, signed, singles, doubles)
     reader.finish()
 
 
-@given(st.lists(st.integers(0, 2**62), max_size=30))
+@given(st.integers(1, 62).flatmap(lambda bits: st.lists(st.integers(0, 2**bits), max_size=30)))
 def test_leb128_by_its_definition(values: list[int]):
     expected = bytearray()
     for value in values:
@@ -66,7 +66,17 @@ def test_leb128_by_its_definition(values: list[int]):
 
 
 @pytest.mark.parametrize(
-    ("value", "data"), [(0, b"\0"), (127, b"\x7f"), (128, b"\x80\1"), (16384, b"\x80\x80\1")]
+    ("value", "data"),
+    [
+        (0, b"\0"),
+        (127, b"\x7f"),
+        (128, b"\x80\1"),
+        (16384, b"\x80\x80\1"),
+        (2**28 - 1, b"\xff\xff\xff\x7f"),
+        (2**28, b"\x80\x80\x80\x80\1"),
+        (2**56 - 1, b"\xff" * 7 + b"\x7f"),
+        (2**56, b"\x80" * 8 + b"\1"),
+    ],
 )
 def test_leb128_at_its_borders(value: int, data: bytes):
     assert varints(np.array([value])) == data

@@ -10,7 +10,7 @@ from atlas.render.builder import Builder
 from atlas.render.pieces import CommonPieces, ShardPieces, common_pieces
 from atlas.render.windows import Vocabulary
 from atlas.store import AtlasStore
-from tests.unit.render.test_windows import HALF, HUG, RAISE, TOKENS, make_vocabulary
+from tests.unit.render.test_windows import HALF, HUG, RAISE, REST, TOKENS, make_vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,12 @@ def test_a_shard_numbers_its_own_after_the_common_ones(vocabulary, monkeypatch):
     assert pieces.text("日") == 5
     assert pieces.own == ["<0xE6><0x97>", "🤗", "日"]
     assert pieces.tokens(np.empty(0, np.int32)).tolist() == []
+
+
+def test_neighbours_that_are_parts_of_characters_are_grouped(vocabulary, monkeypatch):
+    pieces = ShardPieces(common(vocabulary, monkeypatch, t65=1))
+    assert pieces.group([HALF, REST, HALF, 0xFF]) == [("日", 2), ("<0xE6><0x97>", 1), ("<0xFF>", 1)]
+    assert pieces.group([]) == []
 
 
 def test_unknown_tokens_have_a_piece(vocabulary, monkeypatch):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from atlas.render import payloads, search, search_vectors
-from atlas.render.search import FIELDS, count_shards, search_shards
-from atlas.render.search_vectors import centres, similar_parts
+from atlas.render.search import FIELDS, SearchTables, count_shards, search_shards
+from atlas.render.search_vectors import centres, count_parts, similar_parts
 from atlas.schema import POSTINGS, VECTORS
 from atlas.store import AtlasStore
 from atlas.text import search_key
@@ -51,7 +51,7 @@ def units(data: bytes) -> list[list[tuple[int, int]]]:
 
 def read_back(store: AtlasStore) -> dict[tuple[str, str], dict[int, int]]:
     """(field, term) → number of a feature → thousandths, from the shards alone."""
-    found = dict(search_shards(store))
+    found = dict(search_shards(SearchTables(store)))
     directory = found["search/directory"]
     result: dict[tuple[str, str], dict[int, int]] = {}
     for book in ("terms", "phrases"):
@@ -130,12 +130,12 @@ def test_they_do_however_finely_they_are_cut(
     monkeypatch.setattr(search, "POSTINGS_PER_UNIT", postings)
     monkeypatch.setattr(search, "POSTINGS_PER_SHARD", shard)
     assert read_back(full) == by_definition(full)
-    assert count_shards(full)[0] == len(list(search_shards(full)))
+    assert count_shards(SearchTables(full))[0] == len(list(search_shards(SearchTables(full))))
 
 
 def test_units_hold_the_strongest_first(full: AtlasStore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(search, "POSTINGS_PER_UNIT", 3)
-    found = dict(search_shards(full))
+    found = dict(search_shards(SearchTables(full)))
     every = list(
         itertools.chain.from_iterable(units(data) for key, data in found.items() if "/postings/terms/" in key)
     )
@@ -151,7 +151,7 @@ def test_units_hold_the_strongest_first(full: AtlasStore, monkeypatch: pytest.Mo
 
 
 def test_keys_are_sorted_distinct_and_in_their_blocks(full: AtlasStore):
-    found = dict(search_shards(full))
+    found = dict(search_shards(SearchTables(full)))
     for book in ("terms", "phrases"):
         blocks = [
             found[f"search/{book}/{number}"]
@@ -163,7 +163,7 @@ def test_keys_are_sorted_distinct_and_in_their_blocks(full: AtlasStore):
 
 
 def test_the_payloads_are_as_their_types_say(full: AtlasStore):
-    found = dict(search_shards(full))
+    found = dict(search_shards(SearchTables(full)))
     assert next(iter(found)) == "search/directory"
     typed(found["search/directory"], payloads.SearchPayload)
     typed(found["search/terms/0"], payloads.TermShard)
@@ -176,7 +176,7 @@ def test_the_payloads_are_as_their_types_say(full: AtlasStore):
 
 def test_spellings_are_the_keys_by_length(full: AtlasStore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(search, "KEYS_PER_SPELLING_SHARD", 2)
-    found = dict(search_shards(full))
+    found = dict(search_shards(SearchTables(full)))
     number = 0
     seen: list[str] = []
     for length, shards in found["search/directory"]["spellings"]:
@@ -196,10 +196,10 @@ def test_an_empty_index_has_a_directory_and_nothing_else(tmp_path):
     for name, schema in (("postings", POSTINGS), ("vectors", VECTORS)):
         with empty.writer(name, schema=schema) as writer:
             writer.write(schema.empty_table())
-    found = dict(search_shards(empty))
+    found = dict(search_shards(SearchTables(empty)))
     assert found.pop("search/directory")["vector_shards"] == 0
     assert found == {"search/vectors/centres": b""}
-    assert count_shards(empty) == (2, 0)
+    assert count_shards(SearchTables(empty)) == (2, 0)
 
 
 def test_an_atlas_without_vectors_has_none(full: AtlasStore, tmp_path):
@@ -207,10 +207,10 @@ def test_an_atlas_without_vectors_has_none(full: AtlasStore, tmp_path):
     bare.update(saes=[entry.model_dump() for entry in full.manifest.saes])
     with bare.writer("postings", schema=POSTINGS) as writer:
         writer.write(full.read("postings"))
-    found = dict(search_shards(bare))
+    found = dict(search_shards(SearchTables(bare)))
     assert found["search/directory"]["vector_shards"] == 0
     assert not [key for key in found if "vectors" in key]
-    assert count_shards(bare)[0] == len(found)
+    assert count_shards(SearchTables(bare))[0] == len(found)
 
 
 # ---- vectors
@@ -223,7 +223,7 @@ def signed(data: bytes) -> np.ndarray:
 def test_every_vector_is_in_its_shard(full: AtlasStore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(search_vectors, "FEATURES_PER_SHARD", 7)
     monkeypatch.setattr(search, "KEYS_PER_BLOCK", 9)
-    found = dict(search_shards(full))
+    found = dict(search_shards(SearchTables(full)))
     rows = full.read("vectors").to_pylist()
     of_features: dict[int, list[int]] = {}
     for shard in range(found["search/directory"]["vector_shards"]):
@@ -251,7 +251,7 @@ def test_every_vector_is_in_its_shard(full: AtlasStore, monkeypatch: pytest.Monk
     assert of_terms == {
         row["term"]: row["vector"] for row in rows if row["number"] < 0 and any(row["vector"])
     }
-    assert count_shards(full)[0] == len(found)
+    assert count_shards(SearchTables(full))[0] == len(found)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 255, 256, 257, 1000, 1500])
@@ -259,6 +259,7 @@ def test_parts_are_small_even_and_complete(count: int):
     vectors = np.random.default_rng(count).integers(-127, 128, (count, 64)).astype(np.int8)
     parts = similar_parts(vectors)
     assert sorted(itertools.chain.from_iterable(part.tolist() for part in parts)) == list(range(count))
+    assert len(parts) == count_parts(count)
     sizes = [part.size for part in parts]
     assert all(size <= 256 for size in sizes)
     assert not sizes or max(sizes) - min(sizes) <= np.log2(max(len(sizes), 2))

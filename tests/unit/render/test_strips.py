@@ -97,6 +97,11 @@ def test_shown_text_meets_the_golden_cases(case: dict[str, object]):
     assert marks == [text for kind, text in case["badges"] if kind == "badge"]
 
 
+@given(st.text(st.sampled_from(" ab<&\n\x7fé"), max_size=6))
+def test_spaces_of_tokens_are_marked_as_everywhere(text: str):
+    assert Reader(str(shown(text, spaces=True))).text == display_text(text, visible_spaces=True)
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_tokens_in_lists_show_their_outer_spaces(text: str):
     padded = f" {text} "

@@ -9,10 +9,9 @@ from typing import TypedDict
 import pytest
 
 from atlas.errors import InputError
-from atlas.render.payloads import PAYLOADS
-from atlas.render.typescript import main, typescript
+from atlas.render.typescript import MODULES, main, typescript
 
-COMMITTED = Path(__file__).parents[3] / "themes" / "default" / "src" / "payloads.ts"
+COMMITTED = Path(__file__).parents[3] / "themes" / "default" / "src"
 
 
 class Small(TypedDict):
@@ -33,8 +32,15 @@ class Outer(TypedDict):
     small: list[Small]
 
 
-def test_the_committed_file_is_what_is_written():
-    assert COMMITTED.read_text(encoding="utf-8") == typescript(), "run python -m atlas.render.typescript"
+@pytest.mark.parametrize("name", MODULES)
+def test_the_committed_files_are_what_is_written(name: str):
+    written = (COMMITTED / name).read_text(encoding="utf-8")
+    assert written == typescript(MODULES[name]), "run python -m atlas.render.typescript"
+
+
+def test_the_types_of_the_model_are_passed_on():
+    assert 'export type * from "./model-payloads.ts";' in typescript()
+    assert "export type *" not in typescript(MODULES["model-payloads.ts"])
 
 
 def test_every_kind_of_field_has_its_spelling():
@@ -58,19 +64,21 @@ def test_a_field_that_json_cannot_carry_is_refused():
         typescript((Bad,))
 
 
-def test_every_payload_is_exported_once_before_it_is_used():
-    text = typescript()
+@pytest.mark.parametrize("payloads", MODULES.values(), ids=MODULES)
+def test_every_payload_is_exported_once_before_it_is_used(payloads: tuple[type, ...]):
+    text = typescript(payloads)
     names = re.findall(r"export interface (\w+)", text)
-    assert names == [payload.__name__ for payload in PAYLOADS]
+    assert names == [payload.__name__ for payload in payloads]
     for number, name in enumerate(names):
         earlier = text[: text.index(f"export interface {name} ")]
         used = re.sub(r"/\*\*.*?\*/", "", earlier, flags=re.DOTALL)
         assert not re.search(rf"\b{name}\b", used), f"{name} is used before {number}"
 
 
-def test_the_file_is_written_where_it_is_asked_for(tmp_path: Path):
-    main([str(tmp_path / "payloads.ts")])
-    assert (tmp_path / "payloads.ts").read_text(encoding="utf-8") == typescript()
+def test_the_files_are_written_where_they_are_asked_for(tmp_path: Path):
+    main([str(tmp_path)])
+    for name, payloads in MODULES.items():
+        assert (tmp_path / name).read_text(encoding="utf-8") == typescript(payloads)
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"]])

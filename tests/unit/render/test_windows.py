@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.render.choice import Choice
-from atlas.render.windows import STRENGTHS, Vocabulary, Windows, flatten, short, strengths
+from atlas.render.windows import STRENGTHS, Vocabulary, Windows, short, strengths
 from atlas.schema import EXAMPLES, VOCABULARY
 from atlas.text import group_pieces
 
@@ -214,12 +214,3 @@ def test_a_feature_without_a_maximum_is_drawn_full():
 def test_short_floats_are_exact_as_float32(value: float):
     assert np.float32(short(value)) == np.float32(value)
     assert len(repr(short(value))) <= len(repr(value))
-
-
-def test_flatten_of_a_slice_starts_at_zero():
-    column = pa.chunked_array([pa.array([[1, 2], [3], [], [4, 5, 6]], pa.list_(pa.int32()))])
-    offsets, values = flatten(column.slice(1))
-    assert offsets.tolist() == [0, 1, 1, 4]
-    assert values.to_pylist() == [3, 4, 5, 6]
-    offsets, values = flatten(column.slice(4))
-    assert (offsets.tolist(), values.to_pylist()) == ([0], [])

@@ -1,13 +1,15 @@
-"""Rows of unequal length as lists of structs, held to plain Python."""
+"""Rows of unequal length as columns of lists and back, held to plain Python."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from atlas.schema import COACTIVATION_LIST, EFFECT_LIST, SOURCE_LIST, TOKEN_LIST
-from atlas.stats.lists import struct_lists
+from atlas.stats.lists import flat_numbers, flatten, struct_lists
 
 
 def test_every_row_has_its_entries():
@@ -48,3 +50,31 @@ def test_a_column_missing_is_an_error():
 def test_entries_beyond_the_rows_do_not_pass_for_a_row():
     with pytest.raises(pa.ArrowInvalid):
         struct_lists(TOKEN_LIST, np.array([3]), np.array([1]), np.array([1]), np.array([1.0])).validate()
+
+
+LISTS = pa.array([[1, 2], [3], [], None, [4, 5, 6]], pa.list_(pa.int32()))
+
+
+@pytest.mark.parametrize(
+    "column", [LISTS, pa.chunked_array([LISTS]), pa.chunked_array([LISTS[:2], LISTS[2:]])]
+)
+@pytest.mark.parametrize("first", range(6))
+def test_lists_come_apart_from_zero_whatever_part_of_a_table_they_are(column: Any, first: int):
+    part = column.slice(first)
+    wanted = [row or [] for row in part.to_pylist()]
+    every = [number for row in wanted for number in row]
+    bounds, entries = flatten(part)
+    assert np.diff(bounds).tolist() == [len(row) for row in wanted]
+    assert (bounds[0], bounds.dtype) == (0, np.int64)
+    assert entries.to_pylist() == every
+    same, numbers = flat_numbers(part)
+    assert same.tolist() == bounds.tolist()
+    assert (numbers.tolist(), numbers.dtype) == (every, np.int32)
+
+
+def test_structs_come_apart_as_they_were_put_together():
+    lengths, values = np.array([2, 0, 1]), np.array([0.5, 1.5, 2.5])
+    bounds, entries = flatten(struct_lists(TOKEN_LIST, lengths, np.array([7, 8, 9]), np.arange(3), values))
+    assert np.diff(bounds).tolist() == lengths.tolist()
+    assert entries.field("token_id").to_pylist() == [7, 8, 9]
+    assert entries.field("value").to_pylist() == values.tolist()
