@@ -237,7 +237,8 @@ class SiteConfig(_Section):
     browser_model: bool = Field(
         default=False,
         description="Put the model itself into the site: readers type text and steer features in their"
-        " browser. Adds its size to dataset and site (docs: The model in the browser); needs the extra `onnx`.",
+        " browser. Adds its size to dataset and site (docs: The model in the browser); needs the extra"
+        " `onnx`.",
     )
     browser_precision: Literal["auto", "fp32", "fp16", "int8"] = Field(
         default="auto",
