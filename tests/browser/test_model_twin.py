@@ -71,7 +71,20 @@ class Twins:
 
 
 @pytest.fixture(scope="module")
-def twins(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, demo_dir: Path) -> Twins:
+def finished() -> dict[str, Twins]:
+    """Builds by name: pytest ends a parametrised fixture at every change of parameter, whatever the order."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def twins(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    demo_dir: Path,
+    finished: dict[str, Twins],
+) -> Twins:
+    if request.param in finished:
+        return finished[request.param]
     if not (ROOT / "themes/default/dist/model-worker.js").is_file():
         requirements.missing(
             "the scripts are not bundled", fix="cd themes/default && npm ci && npm run build"
@@ -81,7 +94,8 @@ def twins(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         built = small_stories(request.getfixturevalue("shared_dir"), folder)
     else:
         built = small_demo(demo_dir, folder, request.param)
-    return Twins(built, atlas.open(built.data), Torch(built))
+    finished[request.param] = Twins(built, atlas.open(built.data), Torch(built))
+    return finished[request.param]
 
 
 Opened = Callable[[str, str], PageModel]

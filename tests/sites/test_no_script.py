@@ -16,6 +16,7 @@ from atlas.store import AtlasStore
 from tests.support import requirements
 from tests.support.kinds import KINDS
 from tests.support.synthetic import make_atlas
+from tests.support.toy_model import add_toy_model
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -52,6 +53,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[Path, A
         )
     folder = tmp_path_factory.mktemp("no-script")
     store = make_atlas(folder / "data", n_features=FEATURES)
+    add_toy_model(store)
     (folder / "lists").mkdir()
     (folder / "lists" / "first-look.yaml").write_text(LIST, encoding="utf-8")
     with Output(folder / "site") as out:

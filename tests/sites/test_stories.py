@@ -114,7 +114,7 @@ def test_numbers_of_a_page_equal_dense_ones(
     assert visited.record.problems(built.site.as_uri()) == []
 
     copy = (built.site / SLUG / "0" / f"{feature}.html").read_text(encoding="utf-8")
-    brief = dict(re.findall(r"<dt>([^<]+)<dd>(.+)", copy))
+    brief = dict(re.findall(r"<dt>([^<]+)<dd>([^<]+)", copy))
     assert float(brief["max activation"]) == rounded(positive.max())
     assert float(brief["mean activation"]) == rounded(positive.mean())
     assert f"{positive.size:,} of {counted:,} tokens" in copy
