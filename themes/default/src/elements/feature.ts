@@ -3,7 +3,7 @@ import type { CardPayload } from "../payloads.ts";
 import { loadFeature, loadSae, loadSite } from "../core/data.ts";
 import { define, LightElement } from "../core/element.ts";
 import { link } from "../core/links.ts";
-import { html, nothing } from "../core/lit.ts";
+import { guard, html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
 import { page } from "../core/page.ts";
 import { readState, writeState } from "../core/state.ts";
@@ -17,8 +17,8 @@ import { changed, PLAIN, readView, viewState } from "../feature/view.ts";
 import type { View } from "../feature/view.ts";
 import { drawCard } from "../panels/registry.ts";
 
-const EXAMPLES_PER_BIT = 4;
-const CARDS_PER_BIT = 2;
+const EXAMPLES_PER_BIT = 2;
+const CARDS_PER_BIT = 1;
 
 /** The page of one feature, drawn from its data file; what the page holds without scripts stands in until then. */
 export class Feature extends LightElement {
@@ -150,7 +150,7 @@ export class Feature extends LightElement {
       <div class="columns">
         <section class="reading" aria-labelledby="examples">${showExamples(scene)}</section>
         <aside class="margin" aria-label="Numbers">
-          ${cards.map((card) => this.showCard(card, scene))} ${others}
+          ${cards.map((card) => guard([this.view, this.data], () => this.showCard(card, scene)))} ${others}
         </aside>
       </div>`;
   }
