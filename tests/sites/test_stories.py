@@ -252,7 +252,7 @@ def test_the_table_sorts(healthy: Visit, address: Callable[[str], str], built: B
             """([state, first]) => {
               const table = document.querySelector("atlas-feature-table");
               const sorted = table.querySelector("[data-column=max_activation]").ariaSort === state;
-              const waits = table.isUpdatePending || table.querySelector("[aria-busy=true]") !== null;
+              const waits = table.isUpdatePending || table.dataset.ready === undefined;
               return sorted && !waits && table.querySelector(`tr[aria-rowindex="2"]#table-row-${first}`);
             }""",
             arg=[state, expected[0]],
