@@ -1,10 +1,10 @@
 """`atlas build`: from a config to a site."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from atlas.cli.arguments import ConfigArgument
 from atlas.cli.console import print_result, say
 
 if TYPE_CHECKING:
@@ -12,14 +12,7 @@ if TYPE_CHECKING:
 
 
 def build(
-    config: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="CONFIG",
-            help="Config file, or the folder it lies in. Default: site_config.yaml.",
-            show_default=False,
-        ),
-    ] = None,
+    config: ConfigArgument = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Measure a little and say what a build would cost; write nothing."),

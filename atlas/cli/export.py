@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from atlas.cli.arguments import ConfigArgument
 from atlas.cli.console import print_result, say
 
 DEFAULT_FOLDER = "build/onnx"
@@ -19,14 +20,7 @@ app = typer.Typer(
 
 @app.command()
 def onnx(
-    config: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="CONFIG",
-            help="Config file, or the folder it lies in. Default: site_config.yaml.",
-            show_default=False,
-        ),
-    ] = None,
+    config: ConfigArgument = None,
     output: Annotated[
         Path | None,
         typer.Option(

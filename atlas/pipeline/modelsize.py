@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from atlas.export.onnx.precision import LIMITS
+import numpy as np
+
+from atlas.export.onnx.precision import DIRECTIONS, LIMITS
 from atlas.render.model import RUNTIME_RATIO, WEIGHT_RATIO
 from atlas.store.browser_model import PART_BYTES
 
 if TYPE_CHECKING:
     from atlas.config import SiteConfig
+    from atlas.export.onnx.precision import Precision
     from atlas.sources.engines.base import ModelFacts
     from atlas.sources.saes.base import SaeFacts
 
@@ -49,12 +52,13 @@ def model_size(config: SiteConfig, model: ModelFacts, saes: Sequence[SaeFacts]) 
         return NOTHING
     rows = sum(sae.d_sae * sae.d_in for sae in saes)
     weights = 12 * model.n_layers * model.d_model**2 + model.vocabulary_size * model.d_model + rows
-    precision = config.browser_precision
-    if precision == "auto":
-        fitting = (name for name, limit in LIMITS.items() if weights * WEIGHT_BYTES[name] <= limit)
-        precision = next(fitting, "int8")
+    fitting: list[Precision] = [
+        name for name, limit in LIMITS.items() if weights * WEIGHT_BYTES[name] <= limit
+    ]
+    most_exact = fitting[0] if fitting else "int8"
+    precision = most_exact if config.browser_precision == "auto" else config.browser_precision
     files = round(weights * WEIGHT_BYTES[precision]) + GRAPH_BYTES
-    directions = rows * (4 if precision == "fp32" else 2)
+    directions = rows * np.dtype(DIRECTIONS[precision]).itemsize
     per_shard = config.render.features_per_shard
     shards = sum(-(-sae.d_sae // per_shard) for sae in saes)
     return ModelSize(

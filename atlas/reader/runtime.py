@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from atlas.errors import InputError, suggest
+from atlas.store.model_graphs import open_session
 
 if TYPE_CHECKING:
     from atlas.store import AtlasStore
@@ -103,14 +104,7 @@ class Runtime:
         weights = entry["activation_files" if need == "activations" else "steer_files"]
         files = self.files([graph, *weights])
         try:
-            options = self._onnxruntime.SessionOptions()
-            options.intra_op_num_threads = options.inter_op_num_threads = 1
-            options.use_deterministic_compute = True
-            buffers = [files[name] for name in weights]
-            options.add_external_initializers_from_files_in_memory(weights, buffers, list(map(len, buffers)))
-            return self._onnxruntime.InferenceSession(
-                files[graph], options, providers=["CPUExecutionProvider"]
-            )
+            return open_session(self._onnxruntime, files.pop(graph), files)
         except Exception as error:  # onnxruntime has one class of its own for each status code
             raise InputError(
                 f"onnxruntime {self._onnxruntime.__version__} cannot load {graph!r}: {str(error)[:200]}",

@@ -12,6 +12,7 @@ import numpy as np
 
 from atlas.errors import InputError, suggest
 from atlas.reader.sampling import SEEDS, Mulberry32, choose, probability
+from atlas.store.model_graphs import Steering, as_delivered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,30 +47,11 @@ class Sampling:
             raise InputError(f"the seed is {self.seed}", fix=f"seeds are 0 to {SEEDS - 1}")
 
 
-@dataclass(frozen=True, eq=False)
-class Steering:
-    """The inputs of a steering graph, one row a feature; without features one row that changes nothing."""
-
-    features: NDArray[np.int64]
-    """Number of each feature; [k]."""
-    directions: NDArray[np.float32]
-    """What one unit of its activation writes; [k, d_out]."""
-    add: NDArray[np.float32]
-    """What is added, in activation units; [k]."""
-    target: NDArray[np.float32]
-    """What a clamped activation is set to, in activation units; [k]."""
-    clamp: NDArray[np.float32]
-    """1 where the activation is clamped, else 0; [k]."""
-
-    def inputs(self) -> dict[str, NDArray[Any]]:
-        """The graph's inputs by name."""
-        return {name: getattr(self, name) for name in ("features", "directions", "add", "target", "clamp")}
-
-
 def steering_of(
     store: AtlasStore, runtime: Runtime, sae: SaeEntry, strengths: Mapping[Any, float], mode: Mode
 ) -> Steering:
-    """The steering that `strengths` (feature → strength in units of its largest activation) asks for.
+    """The steering that `strengths` (feature → strength in units of its largest activation) asks for; without
+    features one row that changes nothing.
 
     `InputError` for an unknown mode or feature, a strength that is no finite number, and a feature that never
     fired and so has no unit (it can be ablated).
@@ -84,9 +66,7 @@ def steering_of(
     ]
     rows = [_direction(store, sae, number) for number in numbers]
     directions = np.array(rows, np.float32) if rows else np.zeros((1, entry["d_out"]), np.float32)
-    if runtime.facts["directions"] == "float16":
-        # The site stores halves: a page and a notebook must add the same vector.
-        directions = directions.astype(np.float16).astype(np.float32)
+    directions = as_delivered(directions, runtime.facts["directions"])
     values = np.array(strong or [0.0], np.float32)
     nothing = np.zeros_like(values)
     added, target = (values, nothing) if mode == "add" else (nothing, values)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from atlas.config import RenderConfig
+from atlas.reader import open_atlas
 from atlas.render import columns
 from atlas.render.output import Output
 from atlas.render.site import render_site
 from tests.support import requirements
+from tests.support.model_site import model_dataset, model_site
 from tests.support.opened import FEATURES, READY, ROWS_PER_SHARD, ROWS_PER_TITLE_SHARD, Open
 from tests.support.synthetic import make_atlas
 from tests.support.toy_model import add_toy_model
@@ -22,6 +24,8 @@ from tests.support.web import published
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from atlas.reader import Atlas
+    from atlas.store import AtlasStore
     from tests.support.browser import Visit, Visitor
 
 LIST = """\
@@ -77,3 +81,44 @@ def show(address: str, visit: Visitor) -> Iterator[Open]:
     yield start
     problems = [problem for opened in visits for problem in opened.record.problems(address)]
     assert problems == []
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> AtlasStore:
+    """A synthetic atlas with an index and a toy model, for tests that run it."""
+    return model_dataset(tmp_path_factory.mktemp("modelled"))
+
+
+@pytest.fixture(scope="module")
+def site(store: AtlasStore) -> Path:
+    """The site of `store`."""
+    return model_site(store)
+
+
+@pytest.fixture(scope="module")
+def atlas(store: AtlasStore) -> Atlas:
+    """The same in Python."""
+    return open_atlas(store.path)
+
+
+@pytest.fixture
+def home(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
+    """Address of the root of `site`: by double click, or ("http") from a host."""
+    with published(site, getattr(request, "param", "file")) as url:
+        yield url
+
+
+@pytest.fixture
+def visit_page(home: str, visit: Visitor) -> Iterator[Callable[..., Page]]:
+    """`visit_page("steer.html", "atlas-steer-page", "?f=12")` opens a page of `site`; all must be quiet."""
+    visits: list[Visit] = []
+
+    def start(path: str, element: str, query: str = "", **options: Any) -> Page:
+        visits.append(visit(**options))
+        visits[-1].page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = visits[-1].open(f"{home}{path}{query}")
+        page.wait_for_selector(f"{element}[data-ready]")
+        return page
+
+    yield start
+    assert [line for one in visits for line in one.record.problems(home)] == []

@@ -6,19 +6,17 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 
-from atlas.reader import open_atlas
 from tests.support import axe
 from tests.support.listed import listed_site
-from tests.support.model_site import model_dataset, model_site
-from tests.support.web import published
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     from atlas.reader import Atlas
     from atlas.store import AtlasStore
-    from tests.support.browser import Visit, Visitor
+    from tests.support.browser import Visitor
 
 BOTH = pytest.mark.parametrize("home", ["file", "http"], indirect=True)
 CLOSE = {"rel": 1e-4, "abs": 1e-5}
@@ -37,44 +35,13 @@ LINES_B = "return 1\nprint(2)\n   \nx = y\nfor z in w"
 HOSTILE = '<img src=x onerror=alert(1)>\u202e"\x00\ud83e'
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> AtlasStore:
-    return model_dataset(tmp_path_factory.mktemp("contrasted"))
-
-
-@pytest.fixture(scope="module")
-def site(store: AtlasStore) -> Path:
-    return model_site(store)
-
-
-@pytest.fixture(scope="module")
-def atlas(store: AtlasStore) -> Atlas:
-    return open_atlas(store.path)
-
-
-@pytest.fixture
-def home(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
-    with published(site, getattr(request, "param", "file")) as url:
-        yield url
-
-
 Opener = Callable[..., "Page"]
 
 
 @pytest.fixture
-def show(home: str, visit: Visitor) -> Iterator[Opener]:
+def show(visit_page: Opener) -> Opener:
     """`show("?kind=lines")` opens the page; nothing may go wrong in it."""
-    visits: list[Visit] = []
-
-    def start(query: str = "", **options: Any) -> Page:
-        visits.append(visit(**options))
-        visits[-1].page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = visits[-1].open(f"{home}contrast.html{query}")
-        page.wait_for_selector("atlas-contrast-page[data-ready]")
-        return page
-
-    yield start
-    assert [line for one in visits for line in one.record.problems(home)] == []
+    return partial(visit_page, "contrast.html", "atlas-contrast-page")
 
 
 def fill(page: Page, a: str, b: str) -> None:

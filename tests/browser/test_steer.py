@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from atlas.reader import open_atlas
 from tests.support import axe
-from tests.support.model_site import model_dataset, model_site
 from tests.support.toy_model import CONTEXT
-from tests.support.web import published
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from atlas.reader import Atlas, Continuation
     from atlas.store import AtlasStore
-    from tests.support.browser import Visit, Visitor
+    from tests.support.browser import Visitor
 
 BOTH = pytest.mark.parametrize("home", ["file", "http"], indirect=True)
 PROMPT = "def name(self):\n    raise"
@@ -40,44 +38,13 @@ CLOSE = {"rel": 1e-3, "abs": 1e-6}
 """Between onnxruntime in a browser and in Python."""
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> AtlasStore:
-    return model_dataset(tmp_path_factory.mktemp("steered"))
-
-
-@pytest.fixture(scope="module")
-def site(store: AtlasStore) -> Path:
-    return model_site(store)
-
-
-@pytest.fixture(scope="module")
-def atlas(store: AtlasStore) -> Atlas:
-    return open_atlas(store.path)
-
-
-@pytest.fixture
-def home(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
-    with published(site, getattr(request, "param", "file")) as url:
-        yield url
-
-
 Opener = Callable[..., "Page"]
 
 
 @pytest.fixture
-def show(home: str, visit: Visitor) -> Iterator[Opener]:
+def show(visit_page: Opener) -> Opener:
     """`show("?f=12")` opens the page; nothing may go wrong in it."""
-    visits: list[Visit] = []
-
-    def start(query: str = "", **options: Any) -> Page:
-        visits.append(visit(**options))
-        visits[-1].page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = visits[-1].open(f"{home}steer.html{query}")
-        page.wait_for_selector("atlas-steer-page[data-ready]")
-        return page
-
-    yield start
-    assert [line for one in visits for line in one.record.problems(home)] == []
+    return partial(visit_page, "steer.html", "atlas-steer-page")
 
 
 def pick(page: Page, name: str) -> Locator:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from atlas import plugins
 from atlas.config import ModelConfig, SaeConfig
 from atlas.export.onnx.export import export_graphs
 from atlas.export.onnx.graphs import ExportedModel, SaeGraphs, cache_names, external_names
+from atlas.export.onnx.surgery import Draft, Port, finished
 from atlas.sources.preflight import fit_to_model
 from tests.support import models
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 Array = np.ndarray
 LAYERS = 2
@@ -131,14 +135,25 @@ class Exported:
 
 def session(model: ExportedModel, graph: str) -> Any:
     """An onnxruntime session on one graph."""
+    return opened(model.graphs[graph], model.tensors)
+
+
+def opened(graph: ModelProto, tensors: Mapping[str, Array]) -> Any:
+    """An onnxruntime session on `graph`, whose weights are those of `tensors` that it names."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    names = external_names(model.graphs[graph])
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(model.tensors[name]) for name in names]
+    names = external_names(graph)
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensors[name]) for name in names]
     options.add_external_initializers(names, values)
-    return onnxruntime.InferenceSession(model.graphs[graph].SerializeToString(), options)
+    return onnxruntime.InferenceSession(graph.SerializeToString(), options)
+
+
+def run_draft(draft: Draft, inputs: list[Port], outputs: list[Port], feed: dict[str, Array]) -> list[Array]:
+    """What a draft with these `inputs` gives as `outputs` for `feed`."""
+    session = opened(finished(draft, inputs, outputs, "alone"), draft.tensors)
+    return session.run([port.name for port in outputs], feed)
 
 
 def token_ids(rows: int, length: int, seed: int = 0) -> Array:

@@ -12,8 +12,10 @@ import numpy as np
 from atlas.export.onnx.checks import checks_file, reference_runs
 from atlas.export.onnx.files import ModelFiles, fitting, graph_file, write_files
 from atlas.export.onnx.gate import Figures, Sample, measure, refuse_below
+from atlas.export.onnx.precision import DIRECTIONS
 from atlas.export.onnx.running import Runner
 from atlas.store.browser_model import PART_BYTES
+from atlas.store.model_graphs import as_delivered
 from atlas.stream.inputs import versions_of
 
 if TYPE_CHECKING:
@@ -122,12 +124,11 @@ def file_entry(name: str, content: bytes) -> dict[str, Any]:
 
 
 def _directions(saes: Sequence[SparseCoder], files: ModelFiles) -> Callable[..., NDArray[np.float32]]:
-    """The directions as readers get them: halves, unless weights are stored as they are."""
+    """The directions as readers get them."""
     rows = {sae.facts.slug: sae.weights().W_dec.cpu().numpy().astype(np.float32) for sae in saes}
 
     def directions(slug: str, features: Sequence[int]) -> NDArray[np.float32]:
-        found = rows[slug][list(features)]
-        return found if files.precision == "fp32" else found.astype(np.float16).astype(np.float32)
+        return as_delivered(rows[slug][list(features)], DIRECTIONS[files.precision])
 
     return directions
 
@@ -141,7 +142,7 @@ def _payload(
 ) -> dict[str, Any]:
     return {
         "precision": precision,
-        "directions": "float32" if precision == "fp32" else "float16",
+        "directions": DIRECTIONS[precision],
         "files": [file_entry(name, content) for name, content in contents.items()],
         "saes": list(saes),
         "model": _shape(engine, decoder),

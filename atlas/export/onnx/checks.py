@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlas.export.onnx.running import Steering
 from atlas.export.onnx.strings import nasty_strings
+from atlas.store.model_graphs import Steering
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

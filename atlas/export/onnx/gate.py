@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlas.errors import InputError
-from atlas.export.onnx.running import Steering, no_steering
+from atlas.export.onnx.running import no_steering
+from atlas.store.model_graphs import Steering
 
 if TYPE_CHECKING:
     import torch

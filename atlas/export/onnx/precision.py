@@ -35,6 +35,9 @@ STEPS = 127
 LIMITS: dict[Precision, int] = {"fp32": 32_000_000, "fp16": 100_000_000}
 """`auto` takes the first precision in which all files together are no larger than this; else int8."""
 
+DIRECTIONS: dict[Precision, str] = {"fp32": "float32", "fp16": "float16", "int8": "float16"}
+"""Precision → type in which sites store the directions."""
+
 _LARGEST_HALF = 65504.0
 _SMALLEST_HALF = 2.0**-24
 _WIDTH = "stored.width."

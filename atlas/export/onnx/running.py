@@ -9,6 +9,7 @@ import numpy as np
 
 from atlas.export.onnx.files import graph_file
 from atlas.export.onnx.graphs import TOKEN_IDS, Decoder, SaeGraphs, cache_names
+from atlas.store.model_graphs import Steering, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,26 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlas.export.onnx.files import ModelFiles
-
-
-@dataclass(frozen=True, eq=False)
-class Steering:
-    """The steering inputs of a graph; k >= 1 rows."""
-
-    features: NDArray[np.int64]
-    """[k] features."""
-    directions: NDArray[np.float32]
-    """[k, d_out] what one unit of activation writes."""
-    add: NDArray[np.float32]
-    """[k] added, in activation units."""
-    target: NDArray[np.float32]
-    """[k] what a clamped feature is set to, in activation units."""
-    clamp: NDArray[np.float32]
-    """[k] 1 where the feature is clamped, else 0."""
-
-    def inputs(self) -> dict[str, NDArray[Any]]:
-        """The graph's inputs by name."""
-        return {name: getattr(self, name) for name in ("features", "directions", "add", "target", "clamp")}
 
 
 def no_steering(d_out: int) -> Steering:
@@ -120,15 +101,8 @@ class Runner:
 
         if self._open[0] != graph:
             self._open = ("", None)
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = options.inter_op_num_threads = 1
-            options.use_deterministic_compute = True
             name = graph_file(graph)
-            weights = list(self._files.needs[name])
-            buffers = [self._files.contents[weight] for weight in weights]
-            options.add_external_initializers_from_files_in_memory(weights, buffers, list(map(len, buffers)))
-            session = onnxruntime.InferenceSession(
-                self._files.contents[name], options, providers=["CPUExecutionProvider"]
-            )
+            weights = {weight: self._files.contents[weight] for weight in self._files.needs[name]}
+            session = open_session(onnxruntime, self._files.contents[name], weights)
             self._open = (graph, session)
         return self._open[1]

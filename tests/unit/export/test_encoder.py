@@ -6,15 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
 from atlas.export.onnx.encoder import Encoder
-from atlas.export.onnx.graphs import external_names
 from atlas.export.onnx.steer import steering, steering_inputs
-from atlas.export.onnx.surgery import Draft, Port, finished
+from atlas.export.onnx.surgery import Draft, Port
 from atlas.sources.saes.base import EncoderSteps, SaeWeights
+from tests.support.exported import run_draft
 
 Array = np.ndarray
 D_IN, D_SAE, D_OUT = 24, 60, 18
@@ -79,16 +78,6 @@ def by_definition(steps: EncoderSteps, given: SaeWeights, value: Array) -> tuple
     return np.where(fires, hidden, 0), scale if steps.scales_output else np.ones_like(scale)
 
 
-def run(draft: Draft, inputs: list[Port], outputs: list[Port], feed: dict[str, Array]) -> list[Array]:
-    graph = finished(draft, inputs, outputs, "alone")
-    options = onnxruntime.SessionOptions()
-    names = external_names(graph)
-    held = [onnxruntime.OrtValue.ortvalue_from_numpy(draft.tensors[name]) for name in names]
-    options.add_external_initializers(names, held)
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), options)
-    return session.run([port.name for port in outputs], feed)
-
-
 @pytest.fixture(params=[False, True], ids=["zero", "threshold"])
 def given(request: pytest.FixtureRequest) -> SaeWeights:
     return weights(threshold=request.param)
@@ -103,7 +92,7 @@ def test_all_features(steps: EncoderSteps, given: SaeWeights):
     encoder, draft = Encoder.of("sae", given, steps), Draft()
     encoder.all_features(draft, encoder.prepare(draft, "value").inputs, "activations")
     output = Port("activations", ("batch", "sequence", D_SAE))
-    (found,) = run(draft, [VALUE], [output], {"value": values()})
+    (found,) = run_draft(draft, [VALUE], [output], {"value": values()})
     expected, _ = by_definition(steps, given, values())
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     assert 0.05 < np.mean(found > 0) < 0.7
@@ -121,7 +110,7 @@ def test_some_features(steps: EncoderSteps, given: SaeWeights):
     output = Port("activations", ("batch", "sequence", "k"))
     for chosen in ([59, 0, 31, 7, 31], [12], list(range(D_SAE))):
         feed = {"value": values(), "features": np.array(chosen)}
-        (found,) = run(draft, ports, [output], feed)
+        (found,) = run_draft(draft, ports, [output], feed)
         np.testing.assert_allclose(found, expected[..., chosen], rtol=1e-5, atol=1e-5)
 
 
@@ -157,7 +146,7 @@ def steered(steps: EncoderSteps, given: SaeWeights, feed: dict[str, Any]) -> tup
     """What is added, and what was measured, by onnxruntime."""
     draft = steering(Encoder.of("sae", given, steps), "value", "edit")
     ports = [Port("edit", ("batch", "sequence", D_OUT)), Port("measured", ("batch", "sequence", "k"))]
-    edit, measured = run(draft, [VALUE, *steering_inputs(D_OUT)], ports, feed)
+    edit, measured = run_draft(draft, [VALUE, *steering_inputs(D_OUT)], ports, feed)
     return edit, measured
 
 

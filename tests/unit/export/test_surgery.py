@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir
-import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
 from atlas.export.onnx.graphs import external_names
 from atlas.export.onnx.surgery import Draft, Port, draft_of, finished, without_cache, without_edits
+from tests.support.exported import run_draft
 
 Array = np.ndarray
 ROWS, WIDTH = 20, 6
@@ -78,16 +78,6 @@ def as_info(port: Port) -> Any:
     return helper.make_tensor_value_info(port.name, types[port.dtype], list(port.dims))
 
 
-def run(draft: Draft, inputs: list[Port], outputs: list[Port], feed: dict[str, Array]) -> list[Array]:
-    graph = finished(draft, inputs, outputs, "cut")
-    options = onnxruntime.SessionOptions()
-    names = external_names(graph)
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(draft.tensors[name]) for name in names]
-    options.add_external_initializers(names, values)
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), options)
-    return session.run([port.name for port in outputs], feed)
-
-
 def by_hand(ids: Array, past: Array, edits: dict[str, Array]) -> tuple[Array, Array]:
     """Logits and keys, from the docstring of `traced`."""
     edited = EMBEDDING[ids] + edits.get("a", 0)
@@ -112,7 +102,7 @@ def kinds(draft: Draft) -> list[str]:
 
 def test_the_draft_computes_the_same():
     feed = {"input_ids": IDS, "past_key.0": PAST, "edit.a": EDIT, "edit.b": -EDIT}
-    found = run(draft_of(traced()), [TOKENS, CACHE, *EDITS], [LOGITS, PRESENT], feed)
+    found = run_draft(draft_of(traced()), [TOKENS, CACHE, *EDITS], [LOGITS, PRESENT], feed)
     close(found, by_hand(IDS, PAST, {"a": EDIT, "b": -EDIT}))
 
 
@@ -133,7 +123,7 @@ def test_a_gemm_that_needs_no_turning():
     assert np.array_equal(draft.tensors["weight"], WEIGHT.T)
     feed = {"input_ids": IDS, "past_key.0": PAST, "edit.a": EDIT, "edit.b": EDIT}
     close(
-        run(draft, [TOKENS, CACHE, *EDITS], [LOGITS, PRESENT], feed),
+        run_draft(draft, [TOKENS, CACHE, *EDITS], [LOGITS, PRESENT], feed),
         by_hand(IDS, PAST, {"a": EDIT, "b": EDIT}),
     )
 
@@ -148,7 +138,7 @@ def test_a_gemm_without_a_bias():
     draft = draft_of(traced(change))
     assert "Gemm" not in kinds(draft)
     feed = {"input_ids": IDS, "past_key.0": PAST, "edit.a": EDIT, "edit.b": EDIT}
-    _, keys = run(draft, [TOKENS, CACHE, *EDITS], [LOGITS, PRESENT], feed)
+    _, keys = run_draft(draft, [TOKENS, CACHE, *EDITS], [LOGITS, PRESENT], feed)
     np.testing.assert_allclose(keys[:, 0, 2:], (EMBEDDING[IDS] + EDIT) @ WEIGHT.T, rtol=1e-5, atol=1e-5)
 
 
@@ -199,12 +189,14 @@ def test_edits_that_are_not_kept_are_gone(kept: str):
     whole = draft_of(traced())
     ports = [port for port in EDITS if port.name.endswith(kept)]
     feed = {"input_ids": IDS, "past_key.0": PAST, f"edit.{kept}": EDIT}
-    found = run(without_edits(whole, (kept,), ("a", "b")), [TOKENS, CACHE, *ports], [LOGITS, PRESENT], feed)
+    found = run_draft(
+        without_edits(whole, (kept,), ("a", "b")), [TOKENS, CACHE, *ports], [LOGITS, PRESENT], feed
+    )
     close(found, by_hand(IDS, PAST, {kept: EDIT}))
     # The draft itself is as it was, so that other graphs can be cut from it.
     feed = {"input_ids": IDS, "past_key.0": PAST, "edit.a": EDIT, "edit.b": EDIT}
     close(
-        run(whole, [TOKENS, CACHE, *EDITS], [LOGITS, PRESENT], feed),
+        run_draft(whole, [TOKENS, CACHE, *EDITS], [LOGITS, PRESENT], feed),
         by_hand(IDS, PAST, {"a": EDIT, "b": EDIT}),
     )
 
@@ -212,9 +204,9 @@ def test_edits_that_are_not_kept_are_gone(kept: str):
 def test_without_a_cache_nothing_came_before():
     draft = without_cache(without_edits(draft_of(traced()), (), ("a", "b")))
     expected = by_hand(IDS, PAST[:, :, :0], {})
-    close(run(draft, [TOKENS], [LOGITS, PRESENT], {"input_ids": IDS}), expected)
+    close(run_draft(draft, [TOKENS], [LOGITS, PRESENT], {"input_ids": IDS}), expected)
     hook = Port("hook.b", EDITS[0].dims)
-    found = run(draft, [TOKENS], [hook], {"input_ids": IDS})
+    found = run_draft(draft, [TOKENS], [hook], {"input_ids": IDS})
     close(found, ((expected[0] - LONG_BIAS) @ np.linalg.pinv(EMBEDDING.T),))
 
 
@@ -260,6 +252,6 @@ def test_nodes_may_be_added_in_any_order():
     added.add("Mul", ["hook.a", two], "double")
     whole = without_cache(without_edits(draft_of(traced()), (), ("a", "b")))
     both = whole.joined(added)
-    (found,) = run(both, [TOKENS], [Port("negative", EDITS[0].dims)], {"input_ids": IDS})
+    (found,) = run_draft(both, [TOKENS], [Port("negative", EDITS[0].dims)], {"input_ids": IDS})
     assert np.array_equal(found, -2 * EMBEDDING[IDS])
     assert "two" not in whole.constants

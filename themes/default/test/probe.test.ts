@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { messageOf } from "../src/core/message.ts";
 import { test } from "node:test";
 import type { Piece } from "../src/model/client.ts";
 import { pieceValue, scored, strongest, tokensOf } from "../src/probe/aggregate.ts";
 import type { Joining } from "../src/probe/aggregate.ts";
 import { Analysis } from "../src/probe/analysis.ts";
-import { agreement, megabytes, messageOf } from "../src/probe/facts.ts";
+import { agreement, megabytes } from "../src/probe/facts.ts";
 import { grouped } from "../src/probe/groups.ts";
 import { cutAfter, fitText, mostTokens } from "../src/probe/limit.ts";
 import { noticesOf } from "../src/probe/notices.ts";

@@ -18,6 +18,11 @@ export function loadSite(): Promise<SitePayload> {
   return loadShard<SitePayload>("site");
 }
 
+/** The SAE called `slug`, else the first; undefined before the site is known. */
+export function chosenSae(site: SitePayload | null, slug: string | undefined): SaePayload | undefined {
+  return site?.saes.find((sae) => sae.slug === slug) ?? site?.saes[0];
+}
+
 /** The SAE called `slug`; rejects with `ShardError` where the site has none of that name. */
 export async function loadSae(slug: string): Promise<SaePayload> {
   const found = (await loadSite()).saes.find((sae) => sae.slug === slug);

@@ -5,6 +5,7 @@ import { define } from "../core/element.ts";
 import { featurePath } from "../core/links.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import { page } from "../core/page.ts";
 import { EMBED_PARTS, embedQuery } from "../embed/options.ts";
 import type { EmbedOptions, EmbedPart } from "../embed/options.ts";
@@ -54,7 +55,7 @@ export class CiteDialog extends Modal {
         url: `${url}?h=${payload.hash}`,
       };
     } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.problem = messageOf(error);
     }
     this.requestUpdate();
   }

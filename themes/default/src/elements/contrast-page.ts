@@ -1,8 +1,9 @@
 import { loadColumn, loadColumns } from "../core/columns.ts";
-import { loadSite } from "../core/data.ts";
+import { chosenSae, loadSite } from "../core/data.ts";
 import { define, LightElement } from "../core/element.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import { readState, writeState } from "../core/state.ts";
 import { inlineText } from "../core/text.ts";
 import { contrastCsv } from "../contrast/csv.ts";
@@ -20,7 +21,6 @@ import type { ContrastView, Unit } from "../contrast/state.ts";
 import { download } from "../feature/download.ts";
 import { forgetShared, readShared, shareTexts } from "../frame/share-texts.ts";
 import { ModelError } from "../model/client.ts";
-import { messageOf } from "../probe/facts.ts";
 import { FeatureNames } from "../probe/names.ts";
 import type { SitePayload } from "../payloads.ts";
 import { TITLES } from "../table/data.ts";
@@ -77,8 +77,7 @@ class ContrastPage extends LightElement {
   }
 
   private get sae(): string {
-    const saes = this.site?.saes ?? [];
-    return (saes.find(({ slug }) => slug === this.view.sae) ?? saes[0])?.slug ?? "";
+    return chosenSae(this.site, this.view.sae)?.slug ?? "";
   }
 
   private change(view: Partial<ContrastView>): void {

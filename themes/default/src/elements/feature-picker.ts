@@ -2,6 +2,7 @@ import { define, LightElement } from "../core/element.ts";
 import { showReason, showTitle } from "../core/hit-view.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import { loadRow } from "../core/rows.ts";
 import type { FeatureRow } from "../core/rows.ts";
 import type { Hit } from "../core/search-rank.ts";
@@ -57,7 +58,7 @@ export class FeaturePicker extends LightElement {
       this.message = hits.length === 0 ? "Nothing found" : "";
     } catch (error) {
       this.options = [];
-      this.message = `The search does not work: ${error instanceof Error ? error.message : String(error)}`;
+      this.message = `The search does not work: ${messageOf(error)}`;
     }
     this.show(query !== "" && document.activeElement === this.input);
     for (const option of this.options) void this.describe(option);

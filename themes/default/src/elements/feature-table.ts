@@ -3,6 +3,7 @@ import { featurePath, open } from "../core/links.ts";
 import type { FeatureRef } from "../core/lists.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import { readState, writeState } from "../core/state.ts";
 import { download } from "../feature/download.ts";
 import { withRange } from "../table/conditions.ts";
@@ -80,7 +81,7 @@ class FeatureTable extends LightElement {
       await this.updateComplete;
       this.look();
     } catch (error) {
-      this.problem = `The table cannot be shown: ${error instanceof Error ? error.message : String(error)}`;
+      this.problem = `The table cannot be shown: ${messageOf(error)}`;
       this.requestUpdate();
     }
   }

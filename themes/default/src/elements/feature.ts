@@ -1,4 +1,5 @@
 import "../panels/all.ts";
+import { messageOf } from "../core/message.ts";
 import type { CardPayload } from "../payloads.ts";
 import { loadFeature, loadSae, loadSite } from "../core/data.ts";
 import { define, LightElement } from "../core/element.ts";
@@ -46,7 +47,7 @@ export class Feature extends LightElement {
       const [site, sae, found] = await Promise.all([loadSite(), loadSae(slug), loadFeature(slug, feature ?? 0)]);
       this.data = { site, sae, ...found, reach: reachOf(found.shard) };
     } catch (error) {
-      this.tellProblem(error instanceof Error ? error.message : String(error));
+      this.tellProblem(messageOf(error));
       return;
     }
     this.takeOver();

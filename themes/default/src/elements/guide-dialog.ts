@@ -1,4 +1,4 @@
-import { loadSite } from "../core/data.ts";
+import { chosenSae, loadSite } from "../core/data.ts";
 import { define } from "../core/element.ts";
 import { link } from "../core/links.ts";
 import { html, nothing } from "../core/lit.ts";
@@ -26,8 +26,7 @@ export class GuideDialog extends Modal {
 
   private async load(): Promise<void> {
     try {
-      const { saes } = await loadSite();
-      this.sae = saes.find(({ slug }) => slug === page().sae) ?? saes[0] ?? null;
+      this.sae = chosenSae(await loadSite(), page().sae) ?? null;
     } catch {
       // Without the site's data the guide still explains the page; only the list of numbers stays away.
     }

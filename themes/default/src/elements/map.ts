@@ -4,6 +4,7 @@ import { define, LightElement } from "../core/element.ts";
 import { featurePath, open } from "../core/links.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import type { Wanted } from "../map/choose-renderer.ts";
 import { listen } from "../map/gestures.ts";
 import { polygonOf, simplified } from "../map/lasso.ts";
@@ -78,7 +79,7 @@ class AtlasMap extends LightElement {
       this.problem = "";
       this.dataset["ready"] = "";
     } catch (error) {
-      this.problem = `The map does not work: ${error instanceof Error ? error.message : String(error)}`;
+      this.problem = `The map does not work: ${messageOf(error)}`;
     }
     this.requestUpdate();
   }

@@ -2,10 +2,11 @@ import { define, LightElement } from "../core/element.ts";
 import { link } from "../core/links.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import { describeModel, downloadSize, ModelError, openModel } from "../model/client.ts";
 import type { LoadProgress, Need, OpenModel } from "../model/client.ts";
 import type { ModelPayload } from "../payloads.ts";
-import { agreement, megabytes, messageOf } from "../probe/facts.ts";
+import { agreement, megabytes } from "../probe/facts.ts";
 
 /**
  * The offer to load the model: its size first, then progress in bytes with a way to cancel, then how exact it is.

@@ -1,11 +1,12 @@
 import { define, LightElement } from "../core/element.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import { decimal } from "../core/numbers.ts";
 import { describeModel, downloadSize, ModelError, openModel } from "../model/client.ts";
 import type { LoadProgress, OpenModel, RunCheck } from "../model/client.ts";
 import type { ModelPayload } from "../payloads.ts";
-import { megabytes, messageOf } from "../probe/facts.ts";
+import { megabytes } from "../probe/facts.ts";
 
 /**
  * Repeats, when asked, the steered runs that the build stored, and says whether this browser computes the same. `.sae` is

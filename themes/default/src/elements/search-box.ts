@@ -1,3 +1,4 @@
+import { messageOf } from "../core/message.ts";
 import type { SitePayload } from "../payloads.ts";
 import { define, LightElement } from "../core/element.ts";
 import { showReason, showTitle } from "../core/hit-view.ts";
@@ -78,7 +79,7 @@ class SearchBox extends LightElement {
       this.message = hits.length === 0 ? nothing : "";
     } catch (error) {
       this.options = [];
-      this.message = `The search does not work: ${error instanceof Error ? error.message : String(error)}`;
+      this.message = `The search does not work: ${messageOf(error)}`;
     }
     this.show(document.activeElement === this.input);
     for (const option of this.options) void this.describe(option);

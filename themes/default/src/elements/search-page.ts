@@ -1,6 +1,7 @@
 import { define, LightElement } from "../core/element.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import { integer } from "../core/numbers.ts";
 import { parseQuery } from "../core/query.ts";
 import { loadRow } from "../core/rows.ts";
@@ -75,7 +76,7 @@ class SearchPage extends LightElement {
       }
       this.problem = "";
     } catch (error) {
-      this.problem = `The search does not work: ${error instanceof Error ? error.message : String(error)}`;
+      this.problem = `The search does not work: ${messageOf(error)}`;
     }
     this.busy = false;
     this.dataset["ready"] = "";

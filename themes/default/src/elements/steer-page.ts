@@ -1,9 +1,10 @@
 import { loadColumn } from "../core/columns.ts";
-import { loadSite } from "../core/data.ts";
+import { chosenSae, loadSite } from "../core/data.ts";
 import { define, LightElement } from "../core/element.ts";
 import { listStore, onListsChange } from "../core/lists.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import { readState, writeState } from "../core/state.ts";
 import { inlineText } from "../core/text.ts";
 import { Tip } from "../feature/tip.ts";
@@ -12,7 +13,6 @@ import { forgetShared, readShared, shareTexts } from "../frame/share-texts.ts";
 import { ModelError } from "../model/client.ts";
 import type { OpenModel } from "../model/client.ts";
 import type { SitePayload } from "../payloads.ts";
-import { messageOf } from "../probe/facts.ts";
 import { FeatureNames } from "../probe/names.ts";
 import { inActivations, withFeature } from "../steer/chosen.ts";
 import { reportJson, reportText } from "../steer/report.ts";
@@ -72,8 +72,7 @@ class SteerPage extends LightElement {
   }
 
   private get sae(): string {
-    const saes = this.site?.saes ?? [];
-    return (saes.find(({ slug }) => slug === this.view.sae) ?? saes[0])?.slug ?? "";
+    return chosenSae(this.site, this.view.sae)?.slug ?? "";
   }
 
   /** Leaves out features that the SAE does not have, and asks for what is to be known of the others. */

@@ -3,6 +3,7 @@ import { loadBundle } from "../core/lazy.ts";
 import { link } from "../core/links.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
+import { messageOf } from "../core/message.ts";
 import type { FeatureData } from "../feature/model.ts";
 
 /** Stands for the test box of a feature page until a reader asks for it: nothing of it is loaded before. */
@@ -22,7 +23,7 @@ class TestOffer extends LightElement {
       this.taken = true;
       this.problem = "";
     } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.problem = messageOf(error);
     }
     this.requestUpdate();
   }

@@ -1,4 +1,5 @@
 import { loadBundle } from "../core/lazy.ts";
+import { messageOf } from "../core/message.ts";
 
 /** Makes every `[data-figure]` button, also those drawn later, save its figure. */
 export function startFigures(): void {
@@ -13,7 +14,7 @@ async function save(button: HTMLElement): Promise<void> {
     await loadBundle("figures");
     await globalThis.atlasFigure?.(button);
   } catch (error) {
-    button.title = error instanceof Error ? error.message : String(error);
+    button.title = messageOf(error);
     button.textContent = "not available";
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../core/message.ts";
 import type { Dialogs } from "../entries/dialogs.ts";
 import { loadBundle } from "../core/lazy.ts";
 
@@ -10,7 +11,7 @@ export async function openDialog(show: (dialogs: Dialogs) => void): Promise<void
     const problem = document.createElement("span");
     problem.className = "problem";
     problem.role = "alert";
-    problem.append(error instanceof Error ? error.message : String(error));
+    problem.append(messageOf(error));
     document.querySelector(".foot")?.append(problem);
   }
 }

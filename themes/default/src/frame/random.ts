@@ -1,5 +1,5 @@
 import type { TitleShard } from "../payloads.ts";
-import { loadSite, loadTitlesOf } from "../core/data.ts";
+import { chosenSae, loadSite, loadTitlesOf } from "../core/data.ts";
 import { featurePath, open } from "../core/links.ts";
 import { page } from "../core/page.ts";
 
@@ -28,8 +28,7 @@ function randomButton(): HTMLButtonElement {
 }
 
 async function openRandom(event: MouseEvent): Promise<void> {
-  const { saes } = await loadSite();
-  const sae = saes.find(({ slug }) => slug === page().sae) ?? saes[0];
+  const sae = chosenSae(await loadSite(), page().sae);
   if (sae === undefined) return;
   const drawn = Math.floor(Math.random() * sae.n_features);
   const shard = await loadTitlesOf(sae.slug, drawn);

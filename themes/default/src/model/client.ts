@@ -1,4 +1,5 @@
 // What pages see of the model that runs in the browser. The rest is loaded when a reader first asks for it.
+import { messageOf } from "../core/message.ts";
 import type { ModelPayload, SaeModelPayload } from "../payloads.ts";
 import { loadSite } from "../core/data.ts";
 import { loadBundle } from "../core/lazy.ts";
@@ -119,7 +120,7 @@ export async function describeModel(): Promise<ModelPayload | null> {
   try {
     return (await loadSite()).model ? await loadShard<ModelPayload>("model/index") : null;
   } catch (error) {
-    throw new ModelError("shard", error instanceof Error ? error.message : String(error));
+    throw new ModelError("shard", messageOf(error));
   }
 }
 
@@ -151,7 +152,7 @@ async function loadModelBundle(): Promise<ModelBundle> {
   try {
     await Promise.all([loadBundle("model"), loadBundle("model-worker")]);
   } catch (error) {
-    throw new ModelError("shard", error instanceof Error ? error.message : String(error));
+    throw new ModelError("shard", messageOf(error));
   }
   if (globalThis.atlasModel === undefined) throw new ModelError("shard", "assets/model.js is damaged.");
   return globalThis.atlasModel;

@@ -1,3 +1,4 @@
+import { messageOf } from "../core/message.ts";
 import { ModelError, type ModelErrorKind } from "../core/model-error.ts";
 
 const MEMORY = /memory|alloc|array (buffer )?length|too large/i;
@@ -8,7 +9,7 @@ const MEMORY = /memory|alloc|array (buffer )?length|too large/i;
  */
 export function failureOf(error: unknown): { kind: ModelErrorKind; message: string } {
   if (error instanceof ModelError) return { kind: error.kind, message: error.message };
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   if (error instanceof RangeError || typeof error === "number" || MEMORY.test(said))
     return {
       kind: "memory",

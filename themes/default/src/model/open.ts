@@ -1,3 +1,4 @@
+import { messageOf } from "../core/message.ts";
 import type { ModelFilePayload, ModelPayload, SaeModelPayload } from "../payloads.ts";
 import { ModelError } from "../core/model-error.ts";
 import { fetchPayload, ShardError } from "../core/shards.ts";
@@ -91,7 +92,7 @@ function sizeOf(files: readonly ModelFilePayload[]): number {
 function asModelError(error: unknown): ModelError {
   if (error instanceof ModelError) return error;
   if (error instanceof ShardError) return new ModelError("shard", error.message);
-  return new ModelError("wasm", error instanceof Error ? error.message : String(error));
+  return new ModelError("wasm", messageOf(error));
 }
 
 function openModelOf(link: WorkerLink, info: ModelPayload, sae: SaeModelPayload): OpenModel {

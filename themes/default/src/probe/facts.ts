@@ -15,7 +15,3 @@ export function agreement({ precision, saes }: ModelPayload, sae: string): strin
   return `${precision}; agrees with the original on ${integer(gate.n_tokens)} tokens: ${figures}`;
 }
 
-/** What to tell of `error`, whoever threw it. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

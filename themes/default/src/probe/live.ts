@@ -1,6 +1,6 @@
+import { messageOf } from "../core/message.ts";
 import { ModelError } from "../model/client.ts";
 import type { OpenModel, TextActivations } from "../model/client.ts";
-import { messageOf } from "./facts.ts";
 import { fitText } from "./limit.ts";
 
 /** Long enough that typing does not run the model at every key. */

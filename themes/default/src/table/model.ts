@@ -1,3 +1,4 @@
+import { messageOf } from "../core/message.ts";
 import { TITLES } from "./data.ts";
 import type { TableData } from "./data.ts";
 import { filterRows, neededForFilter } from "./filter.ts";
@@ -92,7 +93,7 @@ export class TableModel {
   }
 
   private fail(error: unknown): void {
-    this.problem = `Not all rows can be shown: ${error instanceof Error ? error.message : String(error)}`;
+    this.problem = `Not all rows can be shown: ${messageOf(error)}`;
   }
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from "../../core/message.ts";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { ModelError } from "../../core/model-error.ts";
 import { groupPieces, type Spelt } from "../characters.ts";
@@ -17,7 +18,7 @@ export class TextTokens {
       this.#tokenizer = new Tokenizer(spec, {});
       this.spelt = speller(spec, (id) => this.#tokenizer.id_to_token(id), bos);
     } catch (error) {
-      throw refused(`it cannot be read here (${error instanceof Error ? error.message : String(error)})`);
+      throw refused(`it cannot be read here (${messageOf(error)})`);
     }
   }
 
