@@ -50,6 +50,8 @@ QUIET = {
 }
 """One thread each: tests run side by side, and sums then have one order. Terminal output of one width."""
 
+KERNEL_FSYNC = os.fsync
+
 os.environ.update(OFFLINE)
 os.environ.update(QUIET)
 if "ATLAS_TESTS_HF_HOME" not in os.environ:
@@ -76,6 +78,34 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers (strict: an undeclared one is an error)."""
     config.addinivalue_line("markers", "slow: takes more than about ten seconds")
     config.addinivalue_line("markers", "root: needs root or a user namespace (mounts, other users)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first (with `--no-loadscope-reorder`): a worker that meets one last is waited for."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_disks() -> Iterator[None]:
+    """Syncing returns at once; a handle that is none is still an error.
+
+    What a sync does shows after a power cut only, so no test can see it: tests see that it is called, in
+    which order, and what follows where it fails. On a common disk it is most of a small build's time.
+    """
+    patch = pytest.MonkeyPatch()
+    patch.setattr(os, "fsync", _sync_nothing)
+    yield
+    patch.undo()
+
+
+def _sync_nothing(handle: int) -> None:
+    os.fstat(handle)
+
+
+@pytest.fixture
+def kernel_syncs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Syncing is the system call again, for tests that look at those."""
+    monkeypatch.setattr(os, "fsync", KERNEL_FSYNC)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -49,40 +50,63 @@ def one_page_wanted(
     return project.result()
 
 
-@pytest.fixture(scope="module")
-def states(
-    one_page: None, first: Project, tmp_path_factory: pytest.TempPathFactory
-) -> dict[tuple[object, ...], str]:
-    """Every boundary of an undisturbed build → state of the disk there."""
-    project = unbuilt_copy(first, tmp_path_factory.mktemp("boundaries") / "work")
-    found: dict[tuple[object, ...], str] = {}
+@dataclass(frozen=True)
+class Moment:
+    """What the disk held when a build came to a boundary."""
 
-    def note(*moment: object) -> None:
-        found[moment] = state_of(project.folder / "build")
+    when: tuple[object, ...]
+    state: str
+    copy: Path
+    """The output folders as they were."""
+
+
+@pytest.fixture(scope="module")
+def moments(one_page: None, first: Project, tmp_path_factory: pytest.TempPathFactory) -> list[Moment]:
+    """The boundaries of an undisturbed build with different states of the disk, each with a copy of it."""
+    folder = tmp_path_factory.mktemp("boundaries")
+    project = unbuilt_copy(first, folder / "work")
+    found: dict[str, Moment] = {}
+    boundaries = 0
+
+    def note(*when: object) -> None:
+        nonlocal boundaries
+        boundaries += 1
+        state = state_of(project.folder / "build")
+        if state not in found:
+            found[state] = Moment(when, state, folder / str(boundaries))
+            copy_state(project.folder / "build", found[state].copy)
 
     with pytest.MonkeyPatch.context() as patch:
         at_boundaries(patch, note)
         assert project.build() == 0
-    return found
+    assert boundaries > 300
+    assert len(found) > 100
+    return list(found.values())
+
+
+def copy_state(folder: Path, to: Path) -> None:
+    """A copy of `folder` at `to`; there may be none yet."""
+    if folder.exists():
+        shutil.copytree(folder, to, symlinks=True)
 
 
 @pytest.mark.usefixtures("one_page")
 @pytest.mark.parametrize("turn", range(TURNS))
 def test_goes_on(
     turn: int,
-    states: dict[tuple[object, ...], str],
+    moments: list[Moment],
     one_page_wanted: dict[str, bytes],
     first: Project,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A kill leaves what is on the disk: one is enough for the boundaries of one state."""
-    assert len(states) > 300
-    distinct = {state: when for when, state in reversed(states.items())}
-    assert len(distinct) > 100
-    for state, when in list(distinct.items())[turn::TURNS]:
-        project = unbuilt_copy(first, tmp_path / f"{when[0]}-{when[2]}")
-        kill(project, at_boundaries, when)
-        assert state_of(project.folder / "build") == state
+    """A kill leaves what is on the disk, which the first of each turn shows; the others begin with a copy."""
+    for number, moment in enumerate(moments[turn::TURNS]):
+        project = unbuilt_copy(first, tmp_path / f"{moment.when[0]}-{moment.when[2]}")
+        if number == 0:
+            kill(project, at_boundaries, moment.when)
+        else:
+            copy_state(moment.copy, project.folder / "build")
+        assert state_of(project.folder / "build") == moment.state
         assert_goes_on(project, one_page_wanted, capfd)
         shutil.rmtree(project.folder)

@@ -28,7 +28,7 @@ from tests.support import models
 from tests.support.changes import size
 from tests.support.projects import Project, tree
 
-DATASET_FLIPS, SITE_FLIPS, INPUT_FLIPS, COMMIT_FLIPS = 20, 55, 30, 150
+DATASET_FLIPS, SITE_FLIPS, INPUT_FLIPS, COMMIT_FLIPS = 20, 20, 30, 150
 """Random single-bit flips per file."""
 CUTS = 3
 """Random truncations per file, beside those to nothing, to one byte, and by one byte."""

@@ -7,7 +7,6 @@ NaN, infinity or `undefined`; what is not must be named, with exit code 2 and no
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -339,13 +338,6 @@ CASES: dict[str, Legal | Refused] = {
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return models.write_model(tmp_path_factory.mktemp("model") / "model", "gpt2", n_layer=2)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here is about what survives a power cut, and that is most of a small build's time."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-    monkeypatch.setattr(os, "sync", lambda: None)
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_after_a_random_time_of_a_first_build(
     assert_goes_on(unbuilt, first.result(), capfd)
 
 
+@pytest.mark.usefixtures("kernel_syncs")
 class TestStrace:
     """The kernel's own kill, on entering a system call, whoever makes it: Python, Arrow or torch."""
 

@@ -6,7 +6,6 @@ checks around them.
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,9 +166,6 @@ class FakeStages:
         if pages:
             patch.setattr("atlas.render.site.render_site", self.render)
             patch.setattr("atlas.render.themes.require_scripts", lambda *_: None)
-        # Durability is the store's own test; here it only costs seconds on a busy disk.
-        patch.setattr(os, "sync", lambda: None, raising=False)
-        patch.setattr(os, "fsync", lambda _: None)
         modules = {
             "atlas.sources.open": {
                 "open_engine": self.open_engine,

@@ -56,7 +56,6 @@ def config():
 def without_scripts(monkeypatch):
     """Pages are weighed without the bundles, which are not built on every machine that runs these tests."""
     monkeypatch.setattr("atlas.render.builder.require_scripts", lambda *_: None)
-    monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 def test_the_answer_is_one_line_per_figure():
