@@ -39,7 +39,7 @@ serve: $(INSTALLED)  ## Serve the built site on this machine
 	@$(BIN)/atlas serve build/site
 
 test: $(FRONT) $(INSTALLED) check front docs browser strace  ## Run every check and the whole suite, a browser included
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q
 
 check: $(INSTALLED)  ## Lint, formatting, types, import contracts
 	$(BIN)/ruff check .

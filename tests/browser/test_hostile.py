@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,9 +104,16 @@ def armed(visit: Visitor) -> Visit:
     return visited
 
 
+@cache
 def squashed(text: str) -> str:
     """`text` without white space and without the marks that stand for it."""
     return re.sub(r"[\s␣␉\u200b]", "", text)
+
+
+@cache
+def drawn(text: str) -> str:
+    """What a page shows of a token of this text."""
+    return visible(piece(text))
 
 
 def test_the_corpus_is_large_and_of_many_kinds():
@@ -131,14 +139,15 @@ def test_every_feature_page_shows_its_strings_in_every_field(visited: Visit, roo
         # … and the page shows it, what cannot be seen as badges.
         assert page["h1"] == [visible(title(pack))], feature
         assert len(page["strips"]) >= len(pack)
+        whole = squashed("".join(drawn(text) for text in pack))
         for strip in page["strips"]:
-            assert squashed(strip) == squashed("".join(visible(piece(text)) for text in pack)), feature
+            assert squashed(strip) == whole, feature
         documents = {squashed(text) for text in page["shown_documents"]}
         assert {squashed(visible(clean(text))) for text in pack} <= documents
         cards = squashed("\n".join(page["cards"]))
         for text in pack:
             # Both ends of the logits and the tokens it fires on, and the sources by name.
-            assert cards.count(squashed(visible(piece(text)))) >= 3, (feature, text)
+            assert cards.count(squashed(drawn(text))) >= 3, (feature, text)
             assert squashed(visible(clean(text))) in cards, (feature, text)
 
 
@@ -149,7 +158,7 @@ def test_pages_without_their_scripts_show_the_titles(visit: Visitor, site: Path)
         assert page.locator("h1").text_content() == visible(title(PACKS[feature]))
         text = squashed(page.locator("main").text_content() or "")
         for one in PACKS[feature]:
-            assert squashed(visible(piece(one))) in text, (feature, one)
+            assert squashed(drawn(one)) in text, (feature, one)
 
 
 @pytest.mark.parametrize(

@@ -89,11 +89,10 @@ def twins(
         requirements.missing(
             "the scripts are not bundled", fix="cd themes/default && npm ci && npm run build"
         )
-    folder = tmp_path_factory.mktemp(request.param)
     if request.param == "stories":
-        built = small_stories(request.getfixturevalue("shared_dir"), folder)
+        built = small_stories(request.getfixturevalue("shared_dir"), tmp_path_factory.mktemp("stories"))
     else:
-        built = small_demo(demo_dir, folder, request.param)
+        built = small_demo(demo_dir, tmp_path_factory, request.param)
     finished[request.param] = Twins(built, atlas.open(built.data), Torch(built))
     return finished[request.param]
 

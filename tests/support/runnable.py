@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.support import stories
+from tests.support.once import once
 
 FEATURES = 256
 """Features of each SAE of the small demo: the first so many of the bundled one."""
@@ -78,13 +80,18 @@ def sliced_sae(source: Path, target: Path, features: int) -> Path:
     return target
 
 
-def small_demo(demo: Path, folder: Path, precision: str = "fp32") -> Runnable:
+def small_demo(demo: Path, factory: pytest.TempPathFactory, precision: str = "fp32") -> Runnable:
     """The bundled model with two SAEs of `FEATURES` features; its site is in windows of 64 tokens."""
-    saes = {name: sliced_sae(demo / name, folder / name, FEATURES) for name in ("sae-l2", "sae-l3")}
-    config = folder / "site_config.yaml"
-    config.write_text(DEMO.format(model=demo / "model", precision=precision), encoding="utf-8")
-    build(config)
-    entries = {"layer-2": (2, saes["sae-l2"]), "layer-3": (3, saes["sae-l3"])}
+
+    def make(folder: Path) -> None:
+        for name in ("sae-l2", "sae-l3"):
+            sliced_sae(demo / name, folder / name, FEATURES)
+        config = folder / "site_config.yaml"
+        config.write_text(DEMO.format(model=demo / "model", precision=precision), encoding="utf-8")
+        build(config)
+
+    folder = once(factory, f"demo-{precision}", make)
+    entries = {"layer-2": (2, folder / "sae-l2"), "layer-3": (3, folder / "sae-l3")}
     return Runnable(folder / "build/data", folder / "build/site", demo / "model", entries, 64)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import http.client
+import inspect
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conftest import pytest_collection_modifyitems
 from tests.support import requirements
 from tests.support.browser import Record
+from tests.support.once import once
 from tests.support.web import StaticHost, published, serve_folder
 
 PAGE = "<!doctype html><html lang=en><head><title>t</title>{head}</head><body>{body}</body></html>"
@@ -137,7 +142,58 @@ class TestRecord:
         assert visit().open(host.url("index.html")).evaluate("localStorage.getItem('a')") is None
 
 
+class TestOnce:
+    def test_it_is_made_by_the_first_who_asks(self, tmp_path_factory: pytest.TempPathFactory):
+        made: list[Path] = []
+
+        def make(folder: Path) -> None:
+            made.append(folder)
+            (folder / "text").write_text(str(len(made)))
+
+        first, second = (once(tmp_path_factory, "support-once", make) for _ in range(2))
+        assert first == second
+        assert made == [first]
+        assert (first / "text").read_text() == "1"
+
+    def test_all_workers_of_a_run_share_it(
+        self, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    ):
+        found = []
+        for worker in ("gw0", "gw1"):
+            monkeypatch.setenv("PYTEST_XDIST_WORKER", worker)
+            (tmp_path / worker).mkdir()
+            monkeypatch.setattr(tmp_path_factory, "_basetemp", tmp_path / worker)
+            found.append(once(tmp_path_factory, "shared", lambda folder: (folder / "made").mkdir()))
+        assert found == [tmp_path / "once/shared"] * 2
+
+    def test_what_failed_is_made_anew(self, tmp_path_factory: pytest.TempPathFactory):
+        def fail(folder: Path) -> None:
+            (folder / "half").touch()
+            raise OSError("no room")
+
+        with pytest.raises(OSError, match="no room"):
+            once(tmp_path_factory, "support-failed", fail)
+        folder = once(tmp_path_factory, "support-failed", lambda folder: (folder / "whole").touch())
+        assert [path.name for path in folder.iterdir()] == ["whole"]
+
+
 class TestRules:
+    def test_syncing_waits_for_no_disk_but_for_a_handle(self, tmp_path: Path):
+        with (tmp_path / "file").open("w") as file:
+            os.fsync(file.fileno())
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fsync(999_999)
+
+    def test_the_kernel_syncs_where_a_test_asks_for_it(self, kernel_syncs: None):
+        assert inspect.isbuiltin(os.fsync)
+
+    def test_slow_files_come_first_and_else_nothing_moves(self):
+        slow = pytest.mark.slow
+        marks = {"a": None, "b": slow.mark, "c": None, "d": slow.mark}
+        items = [SimpleNamespace(name=name, get_closest_marker=lambda _, n=name: marks[n]) for name in marks]
+        pytest_collection_modifyitems(items)  # type: ignore[arg-type]
+        assert [item.name for item in items] == ["b", "d", "a", "c"]
+
     def test_this_process_reaches_no_other_machine(self):
         with socket.socket() as channel, pytest.raises(OSError, match="tests are offline"):
             channel.connect(("192.0.2.1", 80))

@@ -51,7 +51,8 @@ def slow_choice(logits: list[float], temperature: float, u: float) -> int:
     if temperature == 0:
         return logits.index(max(logits))
     scaled = [logit / temperature for logit in logits]
-    weights = [math.exp(value - max(scaled)) for value in scaled]
+    largest = max(scaled)
+    weights = [math.exp(value - largest) for value in scaled]
     total, running = 0.0, 0.0
     for weight in weights:
         total += weight

@@ -28,7 +28,7 @@ PROMPT = "def parse(text):\n    if not "
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, demo_dir: Path) -> Runnable:
-    return small_demo(demo_dir, tmp_path_factory.mktemp("runnable"))
+    return small_demo(demo_dir, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
