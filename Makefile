@@ -38,7 +38,9 @@ demo: $(INSTALLED)  ## Build the demo atlas and say where it is
 serve: $(INSTALLED)  ## Serve the built site on this machine
 	@$(BIN)/atlas serve build/site
 
-test: $(FRONT) $(INSTALLED) check front docs browser strace  ## Run every check and the whole suite, a browser included
+# The guide is built by the suite. The checks use a core each, the suite one a worker.
+test: $(FRONT) $(INSTALLED) browser strace  ## Run every check and the whole suite, a browser included
+	@$(MAKE) --no-print-directory --jobs=2 check front
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -q
 
 check: $(INSTALLED)  ## Lint, formatting, types, import contracts

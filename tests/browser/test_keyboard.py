@@ -73,10 +73,11 @@ def to_the_start(page: Page) -> None:
 
 def focus(page: Page) -> dict[str, Any] | None:
     """What has the focus, once the page has drawn what it scrolled to."""
-    at = page.evaluate(FOCUS)
-    if at is not None and not (at["inside"] and at["free"]):
-        page.wait_for_timeout(100)
+    for _ in range(100):
         at = page.evaluate(FOCUS)
+        if at is None or (at["inside"] and at["free"]):
+            break
+        page.wait_for_timeout(50)
     return at
 
 

@@ -189,9 +189,8 @@ class TestMoving:
         page.locator(".map-frame").focus()
         for _ in range(4):
             page.keyboard.press("+")
-        page.wait_for_timeout(400)
-        near = picture(page, 1)
-        assert near != far
+        labels = page.locator(".map-frame canvas").nth(1).element_handle()
+        page.wait_for_function(f"([labels, far]) => ({PIXELS})(labels) !== far", arg=[labels, far])
         assert 0 < number(page) <= 60
 
 
@@ -460,9 +459,7 @@ class TestRenderers:
             page.goto(host.url("map.html"))
             ready(page)
             assert page.locator(".map-frame").get_attribute("data-renderer") == renderer
-            page.wait_for_timeout(200)
-            colours = page.evaluate(COLOURS_ON_MAP)
-        assert len(colours) >= 4
+            page.wait_for_function(f"({COLOURS_ON_MAP})().length >= 4")
 
     @pytest.mark.parametrize("renderer", ["canvas", "webgl"])
     def test_both_move_select_and_lie_over_one_another(
@@ -568,13 +565,16 @@ class TestEveryone:
 
 def ringed(minimap: Locator) -> bool:
     """Whether the small map looks different without its feature."""
-    before = minimap.locator("canvas").evaluate(PIXELS)
+    page, canvas = minimap.page, minimap.locator("canvas")
+    before = shown = canvas.evaluate(PIXELS)
     minimap.evaluate("(element) => { delete element.dataset.x; }")
     # The other theme and back: twice drawn anew.
     for theme in ("dark", "light"):
-        minimap.page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
-        minimap.page.wait_for_timeout(100)
-    return minimap.locator("canvas").evaluate(PIXELS) != before
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        drawn = f"([canvas, shown]) => ({PIXELS})(canvas) !== shown"
+        page.wait_for_function(drawn, arg=[canvas.element_handle(), shown])
+        shown = canvas.evaluate(PIXELS)
+    return shown != before
 
 
 KEEP_PIXELS = """

@@ -222,7 +222,7 @@ def little_memory() -> None:
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     used = pages * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30),) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (used + (4 << 30),) * 2)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limits need Linux's /proc")
@@ -255,7 +255,7 @@ class TestLimits:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """A batch that needs 4 GiB where one is left (each thread takes 64 MiB); then one that does not."""
+        """A batch that needs 16 GiB where 4 are left (each thread takes 64 MiB); then one that does not."""
         import torch
 
         from atlas.stream.run import Reading
@@ -267,7 +267,7 @@ class TestLimits:
             nonlocal calls
             calls += 1
             if calls == 3:
-                hungry(1 << 30)
+                hungry(1 << 32)
             read_batch(self, batch)  # pyright: ignore[reportArgumentType]
 
         said = tmp_path / "said"

@@ -33,6 +33,9 @@ QUIET = (
 PLAIN_DRAWING = "--disable-threaded-compositing"
 """A page is drawn by the thread that lays it out: a quarter less work. Only tests take it, no measurement."""
 
+PATIENCE = 120_000
+"""Milliseconds after which what a test waits for counts as missing; only failing tests take them."""
+
 VIOLATIONS = """
 document.addEventListener('securitypolicyviolation', (event) =>
   console.error(`CSP ${event.violatedDirective}: ${event.blockedURI}`));
@@ -120,7 +123,7 @@ class Visitor:
             permissions=list(permissions),
         )
         self._contexts.append(context)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE)
         if javascript:
             context.add_init_script(VIOLATIONS)
         record = Record()

@@ -13,7 +13,7 @@ import pytest
 
 from atlas.cli import progress
 
-PATIENCE = 120
+PATIENCE = 600
 """Seconds after which a forked build counts as hung."""
 
 

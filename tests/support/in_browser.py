@@ -111,8 +111,8 @@ class PageModel:
         return self.page.evaluate("atlasTest.steps")
 
     def workers(self, expected: int) -> int:
-        """How many workers the page has, once there are `expected` ones or two seconds have passed."""
-        for _ in range(40):
+        """How many workers the page has, once there are `expected` ones or half a minute has passed."""
+        for _ in range(600):
             if len(self.page.workers) == expected:
                 break
             self.page.wait_for_timeout(50)

@@ -150,10 +150,10 @@ class TestRefusals:
         ],
     )
     def test_one_clear_error(self, read, text: str | bytes, what: str, line: int, tmp_path: Path):
-        start = time.monotonic()
+        start = time.process_time()
         with pytest.raises(ConfigError) as caught:
             read(text)
-        assert time.monotonic() - start < 20
+        assert time.process_time() - start < 20
         (problem,) = caught.value.problems
         assert what in problem.what
         assert problem.what.isprintable()

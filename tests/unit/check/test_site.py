@@ -300,7 +300,7 @@ def test_scanning_is_linear_even_for_text_made_to_hurt():
         '<a "' * 60_000,
         "<!--" * 60_000,
     ):
-        start = time.perf_counter()
+        start = time.process_time()
         scan_page(text)
         # A quadratic scan of these takes most of a minute, a linear one milliseconds.
-        assert time.perf_counter() - start < 10
+        assert time.process_time() - start < 10

@@ -31,6 +31,10 @@ HEAVY = (
 )
 
 
+PATIENCE = 300
+"""Seconds after which a command counts as hung."""
+
+
 def run(*words: str, cwd=None, **more):
     """The real command in a process of its own."""
     return subprocess.run(
@@ -38,7 +42,7 @@ def run(*words: str, cwd=None, **more):
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         **more,
     )
@@ -175,7 +179,7 @@ def test_a_reader_that_leaves_early_is_no_error():
     ) as process:
         process.stdout.close()
         err = process.stderr.read()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     assert err == b""
 
 
@@ -184,7 +188,7 @@ def test_interrupting_a_command_is_exit_130(tmp_path, how):
     script = (
         "import sys, time\n"
         "import atlas.cli.folders as folders\n"
-        "def wait(_):\n    print('waiting', flush=True)\n    time.sleep(60)\n"
+        "def wait(_):\n    print('waiting', flush=True)\n    time.sleep(600)\n"
         "folders.find_config = wait\n"
         "from atlas.cli import main\nsys.exit(main(['build']))\n"
     )
@@ -193,7 +197,7 @@ def test_interrupting_a_command_is_exit_130(tmp_path, how):
     ) as process:
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(how)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (130, "interrupted\n")
 
 
@@ -224,7 +228,7 @@ def test_serving_prints_the_address_answers_and_stops(tmp_path):
             assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
             assert answer.read() == (site / "alpha/0/3.html").read_bytes()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "stopped"
 

@@ -33,6 +33,10 @@ PAGES = {
 }
 
 
+PATIENCE = 120
+"""Seconds after which the server counts as hung."""
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     top = tmp_path_factory.mktemp("serve")
@@ -64,7 +68,7 @@ def server(site) -> Iterator[SiteServer]:
 
 def ask(server, target, method="GET", host=None, extra=()):
     """Send one raw request line, unnormalised; returns (status, headers, body)."""
-    connection = http.client.HTTPConnection(ADDRESS, server.port, timeout=10)
+    connection = http.client.HTTPConnection(ADDRESS, server.port, timeout=PATIENCE)
     try:
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         if host != "":
@@ -79,7 +83,7 @@ def ask(server, target, method="GET", host=None, extra=()):
 
 
 def raw(server, request: bytes) -> bytes:
-    with socket.create_connection((ADDRESS, server.port), timeout=10) as connection:
+    with socket.create_connection((ADDRESS, server.port), timeout=PATIENCE) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         chunks = []

@@ -145,9 +145,9 @@ test("a failed part is said, does not keep the others, and is tried again by the
   asked();
   model.look(["y"], [0, 8]);
   model.look(["y"], [8, 4]);
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Promise((resolve) => setTimeout(resolve, 50));
   model.look(["y"], [8, 4]);
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(asked().sort(), ["two/titles/0", "two/titles/2", "two/titles/4"], "looking does not ask again for what failed");
   assert.ok(model.isReady(["y"], { start: 2, stop: 4 }));
   publish("two");

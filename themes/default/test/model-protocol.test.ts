@@ -42,7 +42,7 @@ async function ask(...requests: Request[]): Promise<Answer[]> {
   answers.splice(0);
   for (const data of requests) listener({ data });
   const calls = requests.filter((request) => "call" in request).length;
-  for (let wait = 0; wait < 400 && answers.length < calls; wait++) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let wait = 0; wait < 4000 && answers.length < calls; wait++) await new Promise((resolve) => setTimeout(resolve, 5));
   return [...answers];
 }
 
