@@ -155,12 +155,12 @@ def chromium() -> Iterator[Browser]:
     """One headless Chromium per worker, cut off from the network."""
     from playwright.sync_api import sync_playwright
 
-    from tests.support.browser import PLAIN_DRAWING, browser_present, launched
+    from tests.support.browser import browser_present, launched
 
     with sync_playwright() as playwright:
         if not browser_present(playwright):
             requirements.missing("no Chromium", fix="run `make browser`")
-        with launched(playwright, PLAIN_DRAWING) as browser:
+        with launched(playwright) as browser:
             yield browser
 
 

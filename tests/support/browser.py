@@ -30,9 +30,6 @@ QUIET = (
 )
 """Chromium talks to nobody by itself, finds no host but this machine, and draws WebGL in software."""
 
-PLAIN_DRAWING = "--disable-threaded-compositing"
-"""A page is drawn by the thread that lays it out: a quarter less work. Only tests take it, no measurement."""
-
 PATIENCE = 120_000
 """Milliseconds after which what a test waits for counts as missing; only failing tests take them."""
 
@@ -167,13 +164,13 @@ def browser_present(playwright: Playwright) -> bool:
 
 
 @contextlib.contextmanager
-def launched(playwright: Playwright, *flags: str) -> Iterator[Browser]:
-    """A headless Chromium with `flags`, no sandbox: as root and in most containers it would not start."""
+def launched(playwright: Playwright) -> Iterator[Browser]:
+    """A headless Chromium, without its sandbox: as root and in most containers it would not start."""
     browser = playwright.chromium.launch(
         executable_path=chromium_path(),
         headless=True,
         chromium_sandbox=False,
-        args=[*QUIET, *flags],
+        args=list(QUIET),
     )
     try:
         yield browser
