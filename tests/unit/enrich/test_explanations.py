@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.enrich.explanations import EXPLANATIONS, MAX_LENGTH, METHOD, SCORE_NAME, explain, preceding
+from atlas.enrich.explanations import (
+    EXPLANATIONS,
+    MAX_LENGTH,
+    METHOD,
+    SCORE_NAME,
+    explain,
+    of_many_tokens,
+)
+from atlas.enrich.patterns import Pattern
 from atlas.enrich.token_names import token_name
 from atlas.errors import ConfigError
 from tests.support.enrichment import context, make_store
@@ -39,7 +47,7 @@ def shares(**parts: float) -> dict[str, float]:
         (shares(a=0.4, b=0.25, c=0.05), f"{q('a')}, {q('b')}, {q('c')}, …", 0.7),
         (shares(a=0.1, b=0.05), f"Many tokens: {q('a')}, {q('b')}, …", 0.15),
         (shares(a=0.1, b=0.09, c=0.08, d=0.07, e=0.06, f=0.05),
-         f"Many tokens: {q('a')}, {q('b')}, {q('c')}, {q('d')}, {q('e')}, …", 0.4),
+         f"Many tokens: {q('a')}, {q('b')}, {q('c')}, …", 0.27),
         ({"newline": 0.95}, "Newline", 0.95),
         ({"newline + 4 spaces": 0.45, "newline + 8 spaces": 0.4}, "Newline + 4 or 8 spaces", 0.85),
     ],
@@ -68,7 +76,6 @@ AFTER = [q("raise")] * 15 + ["x"] * 5
         (shares(a=0.6, b=0.4), f"Mostly {q('a')} (60 %), also {q('b')}; strongest after {q('raise')}"),
         (shares(a=0.45, b=0.45), f"{q('a')} and {q('b')}; strongest after {q('raise')}"),
         (shares(a=0.35, b=0.3), f"{q('a')}, {q('b')}, …; strongest after {q('raise')}"),
-        (shares(a=0.1), f"Many tokens, strongest after {q('raise')}: {q('a')}, …"),
     ],
 )
 def test_phrases_with_a_common_context(parts, text):
@@ -95,8 +102,67 @@ def test_what_counts_as_a_common_context(previous, words):
     assert explain(shares(a=1.0), previous).text == expected
 
 
+# ---- features of many tokens
+
+MANY = shares(a=0.1, b=0.09, c=0.08, d=0.07, e=0.06)
+ALSO = f"{q('a')}, {q('b')}, {q('c')}, …"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "score"),
+    [
+        (Pattern(), f"Many tokens: {ALSO}", 0.27),
+        (Pattern(everywhere="digits"), f"Digits: {ALSO}", 0.27),
+        (Pattern(where=f"after {q('x')}"), f"After {q('x')} when strongest; many tokens: {ALSO}", 0.27),
+        (Pattern(what="digits"), f"Digits when strongest; many tokens: {ALSO}", 0.27),
+        (Pattern(what=q("y"), where=f"after {q('x')}", tokens=(q("y"),)),
+         f"{q('y')} after {q('x')} when strongest; many tokens: {ALSO}", 0.27),
+        (Pattern(what=q("a"), tokens=(q("a"),)),
+         f"{q('a')} when strongest; many tokens: {q('b')}, {q('c')}, {q('d')}, …", 0.34),
+        (Pattern("digits", where=f"in {q('x1')}"), f"Digits: {ALSO}; strongest in {q('x1')}", 0.27),
+        (Pattern(everywhere="mostly in x", what=q("e"), where=f"before {q('x')}", tokens=(q("e"),)),
+         f"Mostly in x: {ALSO}; strongest on {q('e')} before {q('x')}", 0.33),
+    ],
+)  # fmt: skip
+def test_what_many_tokens_have_in_common_comes_first(pattern, text, score):
+    explanation = explain(MANY, [], pattern)
+    assert explanation.text == text
+    assert explanation.score == pytest.approx(score)
+
+
+def test_no_token_is_left_to_list():
+    pattern = Pattern(what=q("a"), tokens=(q("a"),))
+    assert explain(shares(a=0.3), [], pattern).text == f"{q('a')} when strongest; many tokens"
+
+
+def test_a_pattern_is_for_many_tokens_only():
+    assert explain(shares(a=0.9), [], Pattern(everywhere="digits")).text == q("a")
+
+
+@pytest.mark.parametrize(
+    ("parts", "many"),
+    [
+        (shares(a=0.5), False),
+        (shares(a=0.49), True),
+        (shares(a=0.12, b=0.12, c=0.12, d=0.12, e=0.12), False),
+        (shares(a=0.12, b=0.12, c=0.12, d=0.12, e=0.11, f=0.11), True),
+    ],
+)
+def test_what_counts_as_many_tokens(parts, many):
+    assert of_many_tokens(parts) is many
+
+
+def test_a_long_pattern_goes_before_the_tokens_do():
+    long = Pattern(what="x" * 60, where="y" * 60)
+    assert explain(MANY, [], long).text == f"Many tokens: {ALSO}"
+    longer = explain(MANY, [], Pattern(everywhere="z" * 130))
+    assert longer.text == f"Many tokens: {q('a')}, …"
+    assert longer.score == pytest.approx(0.1)
+
+
 def test_long_lists_are_shortened_and_the_score_follows():
     names = {q(letter * 5 + "x" * 27): 0.19 - i / 1000 for i, letter in enumerate("abcde")}
+    assert not of_many_tokens(names)
     explanation = explain(names)
     assert len(explanation.text) <= MAX_LENGTH
     named = [name for name in names if name in explanation.text]
@@ -116,10 +182,13 @@ def test_the_context_goes_when_nothing_else_can():
     st.lists(st.text(max_size=40).map(token_name), max_size=3).map(
         lambda names: [n for n in names for _ in range(7)]
     ),
+    st.sampled_from(["", "digits", f"mostly after {q('the')} (55 %)"]),
+    st.text(max_size=60).map(token_name),
 )
-def test_any_tokens_give_one_short_line_and_a_score(parts, previous):
+def test_any_tokens_give_one_short_line_and_a_score(parts, previous, everywhere, what):
     total = sum(parts.values())
-    explanation = explain({name: share / total for name, share in parts.items()}, previous)
+    pattern = Pattern(everywhere, what, f"after {what}", (what,))
+    explanation = explain({name: share / total for name, share in parts.items()}, previous, pattern)
     assert 0 < len(explanation.text) <= MAX_LENGTH
     assert not any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in explanation.text)
     assert 0 < explanation.score <= 1
@@ -193,14 +262,21 @@ def test_contexts_come_from_the_top_examples(tmp_path):
     assert texts == [after, q("ValueError"), after]
 
 
-def test_preceding_reads_top_windows_only(tmp_path):
-    store = make_store(tmp_path / "data", {"one": [[]] * 3}, VOCABULARY, {0: [4, -1], 2: [5]})
-    examples = store.read("examples", "one")
-    assert preceding(examples) == {0: [4, -1], 2: [5]}
-    others = examples.set_column(1, "group", [["random"] * examples.num_rows])
-    assert preceding(others) == {}
-    assert preceding(examples.slice(1)) == {0: [-1], 2: [5]}
-    assert preceding(examples.slice(0, 0)) == {}
+def test_a_feature_of_many_tokens_gets_what_its_tables_say(tmp_path):
+    """From the tables to the text, for a feature on many tokens and one whose strongest follow one token."""
+    many = [(token, 1, 1.0) for token in range(1, 8)]
+    vocabulary = [*VOCABULARY, *(b" word%c" % letter for letter in b"abcdefghij")]
+    wide = [*many, *((token, 1, 1.0) for token in range(8, 18))]
+    store = make_store(tmp_path / "data", {"one": [wide, wide, many]}, vocabulary, {1: [4] * 10, 2: [4] * 7})
+    EXPLANATIONS.run(context(store)[0])
+    rows = store.read("explanations", "one").to_pylist()
+    named = f"{q('raise')}, newline + 4 spaces, {q('<0xE2><0x80>')}, …"
+    assert rows[0]["text"] == f"Many tokens: {named}"
+    others = f"newline + 4 spaces, {q('<0xE2><0x80>')}, {q('<b>')}, …"
+    assert rows[1]["text"] == f"{q('raise')} after {q('ValueError')} when strongest; many tokens: {others}"
+    assert [row["score"] for row in rows[:2]] == pytest.approx([4 / 17, 5 / 17])
+    assert "strongest" not in rows[2]["text"]
+    assert store.verify() == []
 
 
 def test_twice_gives_the_same_bytes(tmp_path):
