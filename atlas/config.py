@@ -203,6 +203,11 @@ class RenderConfig(_Section):
         description="Largest site to write (e.g. 900MB). A larger one holds fewer and shorter examples"
         " instead, and says so; it is refused, with figures, where even the least is over.",
     )
+    webgpu: bool = Field(
+        default=False,
+        description="With `browser_model`: bring the runtime for graphics processors too (6 MB of site)."
+        " Readers whose browser offers WebGPU may choose it.",
+    )
 
 
 class OutputConfig(_Section):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 WEIGHT_BYTES = {"fp32": 4.0, "fp16": 2.0, "int8": 1.0625}
 """Precision → bytes a weight, scales included."""
 
-RUNTIME_BYTES = 14_300_000
-"""Size of the runtime, which a site has once."""
+RUNTIME_BYTES, WEBGPU_BYTES = 14_300_000, 16_900_000
+"""Sizes of the runtimes, which a site has once: the one all readers get, and the one of `render.webgpu`."""
 
 GRAPH_BYTES = 200_000
 """Graphs and tokenizer, about."""
@@ -61,9 +61,10 @@ def model_size(config: SiteConfig, model: ModelFacts, saes: Sequence[SaeFacts]) 
     directions = rows * np.dtype(DIRECTIONS[precision]).itemsize
     per_shard = config.render.features_per_shard
     shards = sum(-(-sae.d_sae // per_shard) for sae in saes)
+    runtimes = [RUNTIME_BYTES, WEBGPU_BYTES] if config.render.webgpu else [RUNTIME_BYTES]
     return ModelSize(
         precision=precision,
         data=files + 4 * rows,
-        site=round(WEIGHT_RATIO * (files + directions) + RUNTIME_RATIO * RUNTIME_BYTES),
-        files=1 + -(-files // PART_BYTES) + -(-RUNTIME_BYTES // PART_BYTES) + shards,
+        site=round(WEIGHT_RATIO * (files + directions) + RUNTIME_RATIO * sum(runtimes)),
+        files=1 + shards + sum(-(-size // PART_BYTES) for size in [files, *runtimes]),
     )

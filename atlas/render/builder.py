@@ -186,7 +186,9 @@ class Builder:
         has_map = any(store.has("coords", entry.slug) for entry in store.manifest.saes)
         self.frames = Frames(store.manifest, urls, has_map=has_map)
         self.has_map = has_map
-        self.model = ModelFiles(store, self.theme if scripts else None, config.features_per_shard)
+        self.model = ModelFiles(
+            store, self.theme if scripts else None, config.features_per_shard, webgpu=config.webgpu
+        )
         self.lists = ListPages(self.frames, base)
         self.search = SearchTables(store)
         self.saes = [SaeFiles(self, entry) for entry in store.manifest.saes]

@@ -1,8 +1,9 @@
 """The model for browsers as data files: its graphs and weights in parts, the runtime, and the directions.
 
 Every shard but the index is bytes: `model/files/<file>/<n>` are the parts of a file as the dataset has them,
-`model/runtime/<n>` those of the theme's `dist/ort.wasm`, and `<slug>/directions/<n>` little-endian rows
-[d_out] of the features of feature shard n. `model/index` (`ModelPayload`) names them all.
+`model/runtime/<n>` those of the theme's `dist/ort.wasm`, `model/webgpu/<n>` and `model/webgpu-worker/<n>`
+those of what computes on a graphics processor, where the config wants it, and `<slug>/directions/<n>`
+little-endian rows [d_out] of the features of feature shard n. `model/index` (`ModelPayload`) names them all.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 RUNTIME = "ort.wasm"
 """The theme's runtime: onnxruntime for WebAssembly."""
 
+WEBGPU = {"ort.webgpu.wasm": "model/webgpu", "worker.webgpu": "model/webgpu-worker"}
+"""The theme's runtime for graphics processors, and the source of the worker that runs it → its shards."""
+
 WEIGHT_RATIO, RUNTIME_RATIO = 1.27, 0.35
 """Bytes of data files for one byte of weights or directions, and of the runtime (measured on the demo)."""
 
@@ -34,15 +38,20 @@ WEIGHT_RATIO, RUNTIME_RATIO = 1.27, 0.35
 class ModelFiles:
     """What a site has of its dataset's model; nothing where the dataset has none."""
 
-    def __init__(self, store: AtlasStore, theme: Theme | None, features_per_shard: int) -> None:
-        """Without `theme` the runtime is left out.
+    def __init__(
+        self, store: AtlasStore, theme: Theme | None, features_per_shard: int, *, webgpu: bool = False
+    ) -> None:
+        """Without `theme` the runtimes are left out; `webgpu` adds the one for graphics processors.
 
         `InputError` where the dataset has a model and the theme's runtime is not built.
         """
         self._store = store
         self._step = features_per_shard
         self._payload = cast("ModelPayload | None", store.manifest.browser_model or None)
-        self._runtime = b"" if self._payload is None or theme is None else _runtime(theme)
+        self._runtimes: list[tuple[ModelFilePayload, bytes]] = []
+        if self._payload is not None and theme is not None:
+            keys = {RUNTIME: "model/runtime"} | (WEBGPU if webgpu else {})
+            self._runtimes = [_runtime(theme, name, key) for name, key in keys.items()]
 
     def count(self) -> int:
         """How many files there are, exactly."""
@@ -50,7 +59,7 @@ class ModelFiles:
             return 0
         parts = sum(file["parts"] for file in self._payload["files"])
         rows = sum(-(-sae["d_sae"] // self._step) for sae in self._payload["saes"])
-        return 1 + parts + -(-len(self._runtime) // PART_BYTES) + rows
+        return 1 + parts + sum(entry["parts"] for entry, _ in self._runtimes) + rows
 
     def bytes(self) -> int:
         """About how many bytes they have."""
@@ -59,7 +68,8 @@ class ModelFiles:
         width = np.dtype(self._payload["directions"]).itemsize
         rows = sum(sae["d_sae"] * sae["d_out"] * width for sae in self._payload["saes"])
         weights = sum(file["bytes"] for file in self._payload["files"]) + rows
-        return round(WEIGHT_RATIO * weights + RUNTIME_RATIO * len(self._runtime))
+        runtimes = sum(entry["bytes"] for entry, _ in self._runtimes)
+        return round(WEIGHT_RATIO * weights + RUNTIME_RATIO * runtimes)
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """(path, content) of every file; the index comes last, since it says what the others weigh."""
@@ -72,7 +82,7 @@ class ModelFiles:
             yield shard_path(key), data
         for sae in self._payload["saes"]:
             yield from self._directions(sae, self._payload["directions"])
-        listed = [*self._payload["files"], _runtime_entry(self._runtime)]
+        listed = [*self._payload["files"], *(entry for entry, _ in self._runtimes)]
         files = [{**file, "transfer": transfer.get(file["name"], 0)} for file in listed]
         yield shard_path("model/index"), encode_shard("model/index", {**self._payload, "files": files})
 
@@ -84,10 +94,10 @@ class ModelFiles:
         for row, (name, part) in enumerate(zip(names, parts, strict=True)):
             content: Any = table["data"][row].as_buffer()
             yield name, f"{keys[name]}/{part}", content.to_pybytes()
-        entry = _runtime_entry(self._runtime)
-        for part in range(entry["parts"]):
-            content = self._runtime[part * PART_BYTES : (part + 1) * PART_BYTES]
-            yield RUNTIME, f"{entry['key']}/{part}", content
+        for entry, runtime in self._runtimes:
+            for part in range(entry["parts"]):
+                content = runtime[part * PART_BYTES : (part + 1) * PART_BYTES]
+                yield entry["name"], f"{entry['key']}/{part}", content
 
     def _directions(self, sae: SaeModelPayload, dtype: str) -> Iterator[tuple[str, bytes]]:
         slug, stored = sae["slug"], np.dtype(dtype).newbyteorder("<")
@@ -97,24 +107,22 @@ class ModelFiles:
             yield shard_path(key), encode_shard(key, values.astype(stored).tobytes())
 
 
-def _runtime(theme: Theme) -> bytes:
-    """The runtime of the nearest theme of the chain that has one."""
-    path = theme.find(f"dist/{RUNTIME}")
-    if path is not None:
-        return path.read_bytes()
-    raise InputError(
-        f"the dataset holds a model for browsers, but the theme has no runtime ({RUNTIME}) for it",
-        where=str(theme.chain[-1].folder / "dist"),
-        fix="run `make` in a checkout (it puts the runtime there), or install the released package",
-    )
-
-
-def _runtime_entry(runtime: bytes) -> ModelFilePayload:
-    return {
-        "name": RUNTIME,
-        "key": "model/runtime",
-        "bytes": len(runtime),
-        "sha256": hashlib.sha256(runtime).hexdigest(),
-        "parts": -(-len(runtime) // PART_BYTES),
+def _runtime(theme: Theme, name: str, key: str) -> tuple[ModelFilePayload, bytes]:
+    """What the index says of the runtime file `name`, and its bytes: of the nearest theme that has one."""
+    path = theme.find(f"dist/{name}")
+    if path is None:
+        raise InputError(
+            f"the dataset holds a model for browsers, but the theme has no runtime ({name}) for it",
+            where=str(theme.chain[-1].folder / "dist"),
+            fix="run `make` in a checkout (it puts the runtime there), or install the released package",
+        )
+    content = path.read_bytes()
+    entry: ModelFilePayload = {
+        "name": name,
+        "key": key,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "parts": -(-len(content) // PART_BYTES),
         "transfer": 0,
     }
+    return entry, content

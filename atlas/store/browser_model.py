@@ -139,12 +139,25 @@ class ReferenceRun(TypedDict):
     """(id, logit) of the 20 largest logits of the last step, largest first."""
 
 
+class ActivationCheck(TypedDict):
+    """Activations of one SAE on one window, as the build computed them with the graph that is shipped."""
+
+    sae: str
+    """Slug."""
+    ids: list[int]
+    """Tokens of the window, BOS included where the SAE wants one."""
+    strongest: list[list[tuple[int, float]]]
+    """Per token (feature, activation) of the 8 strongest that fire, strongest first."""
+
+
 class ModelChecks(TypedDict):
     """The file `checks.json`: what a browser compares itself with before it shows anything."""
 
     tokenizer: list[tuple[str, list[int]]]
     """(text, ids without any BOS added)."""
     runs: list[ReferenceRun]
+    activations: list[ActivationCheck]
+    """One per SAE."""
 
 
 MODEL_PAYLOADS = (
@@ -155,6 +168,7 @@ MODEL_PAYLOADS = (
     VersionPayload,
     ModelPayload,
     ReferenceRun,
+    ActivationCheck,
     ModelChecks,
 )
 """Every payload type of the model, in the order TypeScript gets them."""

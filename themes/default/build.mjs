@@ -9,15 +9,16 @@ const CORE = join(HERE, "src", "core");
 /** The page for missing addresses tries several paths for one script, so a second run must do nothing. */
 const ONCE = { banner: { js: "if(!globalThis.atlasCore){" }, footer: { js: "}" } };
 const STAMP = "sources.sha256";
-/** The runtime of the model: the renderer cuts it into data files, because a page can fetch nothing else. */
-const RUNTIME = join(HERE, "node_modules", "onnxruntime-web", "dist", "ort-wasm-simd-threaded.wasm");
+/** The runtimes of the model: the renderer cuts them into data files, because a page can fetch nothing else. */
+const ORT = join(HERE, "node_modules", "onnxruntime-web", "dist");
+const RUNTIMES = { "ort.wasm": "ort-wasm-simd-threaded.wasm", "ort.webgpu.wasm": "ort-wasm-simd-threaded.jspi.wasm" };
 /** Goes ahead of the bundle that holds them, into every site, as their licences ask. */
 const NOTICES = `
 Feature Atlas runs models with ONNX Runtime Web (onnxruntime-web) and Tokenizers.js (@huggingface/tokenizers).
 
 Tokenizers.js: Copyright The Hugging Face team. Licensed under the Apache License, Version 2.0.
 
-ONNX Runtime Web, here and in data/model/runtime: Copyright (c) Microsoft Corporation. MIT License.
+ONNX Runtime Web, here and in data/model: Copyright (c) Microsoft Corporation. MIT License.
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
 files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy,
 modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the
@@ -123,18 +124,30 @@ function replaceFolder(folder, files) {
     if (!files.has(name)) rmSync(join(folder, name), { recursive: true });
 }
 
-/** A script that registers the source of the model's worker: a blob is the only worker that a page from a disk may start. */
-async function bundleWorker(esbuild, common) {
+/** Source of the model's worker, around one of the builds of the runtime. */
+async function workerSource(esbuild, common, alias = {}) {
   const built = await esbuild.build({
     ...common,
     entryPoints: [join(HERE, "src", "model", "worker", "main.ts")],
     define: NO_NETWORK,
+    alias,
     // What the runtime's loader asks its own address for, it is given.
     logOverride: { "empty-import-meta": "silent" },
   });
-  const source = JSON.stringify(built.outputFiles[0].text);
+  return built.outputFiles[0].text;
+}
+
+/** A script that registers the worker's source: a blob is the only worker that a page from a disk may start. */
+async function bundleWorker(esbuild, common) {
+  const source = JSON.stringify(await workerSource(esbuild, common));
   const contents = Buffer.from(`/*!${NOTICES}*/\nglobalThis.atlasModelWorker=${source};\n`);
   return { path: "model-worker.js", contents };
+}
+
+/** The worker that runs the model with WebGPU; the renderer makes a data file of it where that is wanted. */
+async function webgpuWorker(esbuild, common) {
+  const source = await workerSource(esbuild, common, { "onnxruntime-web/wasm": "onnxruntime-web/jspi" });
+  return Buffer.from(`/*!${NOTICES}*/\n${source}`);
 }
 
 async function bundle(esbuild) {
@@ -166,7 +179,8 @@ async function bundle(esbuild) {
   });
   const outputs = [...loaded, ...first.outputFiles];
   const files = new Map(outputs.map((file) => [basename(file.path), Buffer.from(file.contents)]));
-  files.set("ort.wasm", readFileSync(RUNTIME));
+  files.set("worker.webgpu", await webgpuWorker(esbuild, common));
+  for (const [name, path] of Object.entries(RUNTIMES)) files.set(name, readFileSync(join(ORT, path)));
   replaceFolder(join(HERE, "dist"), files.set(STAMP, Buffer.from(`${digest()}\n`)));
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from atlas.export.onnx.checks import checks_file, reference_runs
+from atlas.export.onnx.checks import activation_checks, checks_file, reference_runs
 from atlas.export.onnx.files import ModelFiles, fitting, graph_file, write_files
 from atlas.export.onnx.gate import Figures, Sample, measure, refuse_below
 from atlas.export.onnx.precision import DIRECTIONS
@@ -94,10 +94,11 @@ def make_bundle(
     refuse_below(files.precision, figures)
     report("reference runs", steps - 1, steps)
     runs = reference_runs(runner, exported.saes, sample, _directions(saes, files))
+    activations = activation_checks(runner, exported.saes, sample)
     contents = {
         **files.contents,
         TOKENIZER: engine.tokens.to_json().encode("utf-8"),
-        CHECKS: checks_file(runs, engine.tokens.encode),
+        CHECKS: checks_file(runs, activations, engine.tokens.encode),
     }
     report("", steps, steps)
     entries = [_sae_entry(graphs, files, figures[graphs.slug], use) for graphs in exported.saes]

@@ -1,4 +1,4 @@
-"""What a browser compares itself with before it shows anything: token ids, and three reference runs."""
+"""What a browser compares itself with: token ids, reference runs, and the activations of a text per SAE."""
 
 from __future__ import annotations
 
@@ -35,6 +35,9 @@ over by the rounding of another machine. Of prompts without it the one with the 
 TRIED_PROMPTS = 24
 """Prompts looked at for one run."""
 
+STRONGEST = 8
+"""Activations of a token that are kept."""
+
 Directions = Callable[[str, Sequence[int]], "NDArray[np.float32]"]
 """(slug, features) → [k, d_out] directions as readers get them."""
 
@@ -56,19 +59,41 @@ _PLANS = (
 )
 
 
-def checks_file(runs: Sequence[Mapping[str, Any]], encode: Callable[[str], list[int]]) -> bytes:
-    """The file `checks.json` (`ModelChecks`): `runs`, and the ids that `encode` gives for nasty texts."""
+def checks_file(
+    runs: Sequence[Mapping[str, Any]],
+    activations: Sequence[Mapping[str, Any]],
+    encode: Callable[[str], list[int]],
+) -> bytes:
+    """The file `checks.json` (`ModelChecks`): what is given, and the ids that `encode` gives nasty texts."""
     tokenizer = [[text, encode(text)] for text in nasty_strings()]
-    text = json.dumps({"tokenizer": tokenizer, "runs": list(runs)}, separators=(",", ":"), allow_nan=False)
-    return text.encode("ascii")
+    checks = {"tokenizer": tokenizer, "runs": list(runs), "activations": list(activations)}
+    return json.dumps(checks, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def activation_checks(runner: Runner, saes: Sequence[SaeGraphs], sample: Sample) -> list[dict[str, Any]]:
+    """An `ActivationCheck` for each of `saes`, on the beginning of the first context of `sample`."""
+    ids = sample.token_ids[0, : _length(runner)]
+    return [
+        {
+            "sae": sae.slug,
+            "ids": ids.tolist(),
+            "strongest": [_firing(row) for row in runner.activations(sae, ids[None].astype(np.int64))[0]],
+        }
+        for sae in saes
+    ]
+
+
+def _firing(values: NDArray[np.float32]) -> list[list[float]]:
+    """[feature, activation] of the `STRONGEST` that fire, the lowest feature first among equals."""
+    order = np.argsort(-values, kind="stable")[:STRONGEST]
+    return [[int(feature), float(values[feature])] for feature in order if values[feature] > 0]
 
 
 def reference_runs(
     runner: Runner, saes: Sequence[SaeGraphs], sample: Sample, directions: Directions
 ) -> list[dict[str, Any]]:
     """Three `ReferenceRun`s by `runner`, on beginnings of the contexts of `sample`."""
-    length = min(PROMPT_TOKENS, runner.context_size // 2)
-    prompts = [row[:length].tolist() for row in sample.token_ids[:TRIED_PROMPTS]]
+    prompts = [row[: _length(runner)].tolist() for row in sample.token_ids[:TRIED_PROMPTS]]
     found: list[dict[str, Any]] = []
     for number, plan in enumerate(_PLANS[:RUNS]):
         sae = saes[number % len(saes)]
@@ -77,6 +102,11 @@ def reference_runs(
         steerings = list(_steerings(runner, sae, turned, plan, directions))
         found.append(_clearest(runner, sae, plan, steerings, sample.masked))
     return found
+
+
+def _length(runner: Runner) -> int:
+    """Tokens of a prompt, which leave the model room to go on."""
+    return min(PROMPT_TOKENS, runner.context_size // 2)
 
 
 def _steerings(

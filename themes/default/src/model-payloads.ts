@@ -117,9 +117,21 @@ export interface ReferenceRun {
   logits: [number, number][];
 }
 
+/** Activations of one SAE on one window, as the build computed them with the graph that is shipped. */
+export interface ActivationCheck {
+  /** Slug. */
+  sae: string;
+  /** Tokens of the window, BOS included where the SAE wants one. */
+  ids: number[];
+  /** Per token (feature, activation) of the 8 strongest that fire, strongest first. */
+  strongest: [number, number][][];
+}
+
 /** The file `checks.json`: what a browser compares itself with before it shows anything. */
 export interface ModelChecks {
   /** (text, ids without any BOS added). */
   tokenizer: [string, number[]][];
   runs: ReferenceRun[];
+  /** One per SAE. */
+  activations: ActivationCheck[];
 }

@@ -34,8 +34,8 @@ test("the size ahead is that of what the graph needs, without what this page has
 
 test("a payload that names no such file is refused", () => {
   const without = { ...INFO, files: INFO.files.filter(({ name }) => name !== "w1") };
-  assert.equal(neededFiles(without, "a", "activations").length, 5);
-  assert.throws(() => neededFiles(without, "a", "steer"), /names no file w1/);
+  assert.equal(neededFiles(without, "a", "activations", "wasm").length, 5);
+  assert.throws(() => neededFiles(without, "a", "steer", "wasm"), /names no file w1/);
 });
 
 test("a bundle that does not come is a data file that does not come", async () => {

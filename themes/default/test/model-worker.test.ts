@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { test } from "node:test";
 import { ModelError } from "../src/core/model-error.ts";
 import { failureOf } from "../src/model/failure.ts";
-import { compareRun, LOGIT_TOLERANCE } from "../src/model/replay.ts";
+import { compareActivations, compareRun, TOLERANCE } from "../src/model/replay.ts";
 import { Files } from "../src/model/worker/files.ts";
 import { TextTokens } from "../src/model/worker/tokens.ts";
 import type { ModelFilePayload, ReferenceRun } from "../src/payloads.ts";
@@ -74,15 +74,18 @@ test("without the browser's SHA-256 the length must do", async () => {
 });
 
 test("failures are told apart as a reader can act on them", () => {
-  const kind = (error: unknown) => failureOf(error).kind;
+  const kind = (error: unknown) => failureOf(error, "wasm").kind;
   assert.equal(kind(new RangeError("Array buffer allocation failed")), "memory");
   assert.equal(kind(new Error("Can't create a session. ERROR_CODE: 6, ERROR_MESSAGE: std::bad_alloc")), "memory");
   assert.equal(kind(new Error("Out of memory")), "memory");
   assert.equal(kind(123456), "memory");
   assert.equal(kind(new WebAssembly.CompileError("bad magic")), "wasm");
   assert.equal(kind("anything"), "wasm");
-  assert.match(failureOf(new Error("no available backend")).message, /does not run in this browser: no available backend/);
-  assert.deepEqual(failureOf(new ModelError("input", "x")), { kind: "input", message: "x" });
+  assert.match(failureOf(new Error("no available backend"), "wasm").message, /does not run in this browser: no available backend/);
+  const onGpu = failureOf(new Error("mapAsync failed"), "webgpu");
+  assert.deepEqual([onGpu.kind, /graphics processor: mapAsync failed/.test(onGpu.message)], ["gpu", true]);
+  assert.equal(failureOf(new Error("Out of memory"), "webgpu").kind, "memory");
+  assert.deepEqual(failureOf(new ModelError("input", "x"), "webgpu"), { kind: "input", message: "x" });
 });
 
 const RUN: ReferenceRun = {
@@ -104,10 +107,10 @@ const RUN: ReferenceRun = {
 test("a reference run matches where tokens are the same and logits near", () => {
   const check = (tokens: number[], ...logits: number[]) => compareRun(RUN, tokens, Float32Array.from(logits));
   assert.deepEqual(check([4, 5], -0.5, 0, 100), { name: "r", match: true, largest: 0 });
-  const near = check([4, 5], -0.5, 0, 100 + 50 * LOGIT_TOLERANCE);
+  const near = check([4, 5], -0.5, 0, 100 + 50 * TOLERANCE);
   assert.equal(near.match, true);
-  assert.ok(Math.abs(near.largest - LOGIT_TOLERANCE / 2) < 1e-5);
-  assert.equal(check([4, 5], -0.5 + 2 * LOGIT_TOLERANCE, 0, 100).match, false);
+  assert.ok(Math.abs(near.largest - TOLERANCE / 2) < 1e-5);
+  assert.equal(check([4, 5], -0.5 + 2 * TOLERANCE, 0, 100).match, false);
   assert.equal(check([4], -0.5, 0, 100).match, false);
   assert.equal(check([4, 6], -0.5, 0, 100).match, false);
   assert.deepEqual([check([4, 5], NaN, 0, 100).match, check([4, 5], NaN, 0, 100).largest], [false, Infinity]);
@@ -165,4 +168,28 @@ test("a tokenizer that gives other ids than the build stored is refused", () => 
 test("a tokenizer that cannot be read here is refused by kind", () => {
   for (const json of ["{", byteLevel({ normalizer: { type: "Nmt" } }), byteLevel({ model: { type: "Unknown" } })])
     assert.throws(() => new TextTokens(json, null), (error) => error instanceof ModelError && error.kind === "tokenizer");
+});
+
+test("activations match where the stored ones are near and nothing else is stronger", () => {
+  const eight: [number, number][] = [9, 8, 7, 6, 5, 4, 3, 2].map((value, feature) => [feature, value]);
+  const stored = { sae: "a", ids: [1, 2], strongest: [eight, [[3, 0.5] as [number, number]]] };
+  const check = (change: (values: Float32Array) => void) => {
+    const values = new Float32Array(20);
+    for (const [feature, value] of eight) values[feature] = value;
+    values[13] = 0.5;
+    change(values);
+    return compareActivations(stored, values, 10);
+  };
+  assert.deepEqual(check(() => undefined), { match: true, largest: 0 });
+  // As strong as the weakest that is stored is still in order; stronger is not.
+  assert.equal(check((values) => values.set([2], 8)).match, true);
+  assert.ok(Math.abs(check((values) => values.set([3], 8)).largest - 0.5) < 1e-6);
+  // A token of which fewer are stored: one at its threshold may fire.
+  assert.equal(check((values) => values.set([0.2], 15)).match, true);
+  assert.equal(check((values) => values.set([9 + 8 * TOLERANCE], 0)).match, true);
+  assert.equal(check((values) => values.set([9 + 10 * TOLERANCE], 0)).match, false);
+  assert.equal(check((values) => values.set([0], 13)).match, false);
+  assert.deepEqual(check((values) => values.set([NaN], 13)), { match: false, largest: Infinity });
+  assert.deepEqual(check((values) => values.set([NaN], 8)), { match: false, largest: Infinity });
+  assert.equal(compareActivations(stored, new Float32Array(10), 10).match, false);
 });

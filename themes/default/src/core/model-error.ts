@@ -4,6 +4,8 @@ export type ModelErrorKind =
   | "tokenizer"
   /** The browser does not run WebAssembly, or starts no worker. */
   | "wasm"
+  /** The graphics processor computes wrong numbers or none, or was lost. */
+  | "gpu"
   /** The browser gives it too little memory. */
   | "memory"
   /** A data file did not come, or is damaged. */

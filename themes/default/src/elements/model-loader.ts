@@ -4,12 +4,14 @@ import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
 import { messageOf } from "../core/message.ts";
 import { describeModel, downloadSize, ModelError, openModel } from "../model/client.ts";
-import type { LoadProgress, Need, OpenModel } from "../model/client.ts";
+import type { LoadProgress, Need, OpenModel, Runtime } from "../model/client.ts";
+import { isLarge, offersWebGpu } from "../model/webgpu.ts";
 import type { ModelPayload } from "../payloads.ts";
 import { agreement, megabytes } from "../probe/facts.ts";
 
 /**
- * The offer to load the model: its size first, then progress in bytes with a way to cancel, then how exact it is.
+ * The offer to load the model: its size first, then progress in bytes with a way to cancel, then how exact it is. Where
+ * the browser has WebGPU and the atlas its runtime, readers choose what computes.
  * `.sae` and `.need` say what to load. `atlas-model-open` (detail: the `OpenModel`) and `atlas-model-close` tell the page,
  * the second whenever what was open is so no more; `data-state` is offered, loading, open or failed.
  */
@@ -23,6 +25,9 @@ export class ModelLoader extends LightElement {
   private loading: AbortController | null = null;
   private underway: Promise<void> = Promise.resolve();
   private problem = "";
+  private hasWebGpu = false;
+  /** What the reader chose, or what failed chose for them; null leaves it to the size of the graph. */
+  private chosen: Runtime | null = null;
 
   /** Slug of the SAE; another one closes what is open. */
   get sae(): string {
@@ -35,7 +40,7 @@ export class ModelLoader extends LightElement {
     this.slug = slug;
     this.leave();
     // What this page has fetched before is no download to ask for.
-    if (wasOpen && this.info !== null && downloadSize(this.info, slug, this.graphs) === 0) void this.load();
+    if (wasOpen && this.info !== null && downloadSize(this.info, slug, this.graphs, this.runtime) === 0) void this.load();
   }
 
   /** What the page runs; another need closes what is open. */
@@ -47,6 +52,12 @@ export class ModelLoader extends LightElement {
     if (need === this.graphs) return;
     this.graphs = need;
     this.leave();
+  }
+
+  /** What would compute a model that is loaded now. */
+  private get runtime(): Runtime {
+    if (!this.hasWebGpu || this.info === null) return "wasm";
+    return this.chosen ?? (isLarge(this.info, this.slug, this.graphs) ? "webgpu" : "wasm");
   }
 
   override connectedCallback(): void {
@@ -62,7 +73,9 @@ export class ModelLoader extends LightElement {
 
   private async describe(): Promise<void> {
     try {
-      this.info = await describeModel();
+      const info = await describeModel();
+      this.hasWebGpu = info !== null && (await offersWebGpu(info));
+      this.info = info;
       this.problem = this.info === null ? "This atlas holds no model for browsers." : "";
     } catch (error) {
       this.problem = messageOf(error);
@@ -102,7 +115,8 @@ export class ModelLoader extends LightElement {
     this.dataset["state"] = "loading";
     this.requestUpdate();
     try {
-      const model = await openModel(this.slug, this.graphs, (progress) => this.advance(loading, progress), loading.signal);
+      const advance = (progress: LoadProgress) => this.advance(loading, progress);
+      const model = await openModel(this.slug, this.graphs, advance, loading.signal, this.runtime);
       if (loading.signal.aborted) model.close();
       else this.opened(model);
     } catch (error) {
@@ -123,6 +137,15 @@ export class ModelLoader extends LightElement {
     this.dataset["state"] = "open";
     this.requestUpdate();
     this.tell("atlas-model-open", model);
+    void model.ended.then((reason) => this.lose(model, reason));
+  }
+
+  /** Offers the model again where it ended by itself; what lost its graphics processor is not tried there again. */
+  private lose(model: OpenModel, reason: ModelError): void {
+    if (model !== this.model) return;
+    if (reason.kind === "gpu") this.chosen = "wasm";
+    this.leave();
+    this.fail(reason);
   }
 
   private fail(error: unknown): void {
@@ -145,12 +168,23 @@ export class ModelLoader extends LightElement {
   }
 
   private showOffer(info: ModelPayload): TemplateResult {
-    const size = megabytes(downloadSize(info, this.slug, this.graphs));
+    const size = megabytes(downloadSize(info, this.slug, this.graphs, this.runtime));
     const again = this.problem === "" ? "" : "Try again: ";
     return html`<button type="button" class="tool primary" @click=${() => void this.load()}>
         ${again}Load the model (${size})
       </button>
+      ${this.hasWebGpu ? this.showChoice() : nothing}
       <p class="note">${agreement(info, this.slug)}. Nothing is downloaded before you ask for it.</p>`;
+  }
+
+  private showChoice(): TemplateResult {
+    const choose = ({ target }: Event) => {
+      this.chosen = (target as HTMLInputElement).checked ? "webgpu" : "wasm";
+      this.requestUpdate();
+    };
+    return html`<p>
+      <label><input type="checkbox" .checked=${this.runtime === "webgpu"} @change=${choose} /> Compute on the graphics processor (WebGPU)</label>
+    </p>`;
   }
 
   private showProgress(): TemplateResult {
@@ -169,12 +203,18 @@ export class ModelLoader extends LightElement {
     let content: TemplateResult | typeof nothing = nothing;
     if (model !== null)
       content = html`<p class="note">
-        ${agreement(model.info, this.slug)} · <a href=${link("test.html#exact")}>all figures</a>
+        ${agreement(model.info, this.slug)} · <a href=${link("test.html#exact")}>all figures</a>${computedBy(model)}
       </p>`;
     else if (this.loading !== null) content = this.showProgress();
     else if (info !== null) content = this.showOffer(info);
     return html`${problem === "" ? nothing : html`<p class="problem" role="alert">${problem}</p>`}${content}`;
   }
+}
+
+/** What computes, where the reader had a choice. */
+function computedBy({ runtime, refusal }: OpenModel): string {
+  if (runtime === "webgpu") return " · computed on the graphics processor, which gave what the build stored";
+  return refusal === "" ? "" : ` · computed by WebAssembly. ${refusal}`;
 }
 
 define("atlas-model-loader", ModelLoader);

@@ -6,9 +6,10 @@ import { loadBundle } from "../core/lazy.ts";
 import { ModelError } from "../core/model-error.ts";
 import { loadShard } from "../core/shards.ts";
 import type { ModelBundle } from "../entries/model.ts";
-import { neededFiles } from "./files.ts";
+import { neededFiles, type Runtime } from "./files.ts";
 
 export { ModelError, type ModelErrorKind } from "../core/model-error.ts";
+export type { Runtime } from "./files.ts";
 
 /** Which graph of an SAE: tokens to activations, or tokens and steering to the next token. */
 export type Need = "activations" | "steer";
@@ -84,7 +85,7 @@ export interface Step {
 /** A reference run of the build, repeated here. */
 export interface RunCheck {
   name: string;
-  /** Same tokens, and no logit further away than `LOGIT_TOLERANCE` (model/replay.ts). */
+  /** Same tokens, and no logit further away than `TOLERANCE` (model/replay.ts). */
   match: boolean;
   /** Largest |difference| of the logits that the build stored, relative to max(1, |stored|). */
   largest: number;
@@ -97,6 +98,12 @@ export interface RunCheck {
 export interface OpenModel {
   info: ModelPayload;
   sae: SaeModelPayload;
+  /** What computes. */
+  runtime: Runtime;
+  /** Why it is not the graphics processor that was asked for; empty where that computes, or was not asked for. */
+  refusal: string;
+  /** Resolves once the model can be asked no more, with the reason: the kind "cancelled" after `close`. */
+  ended: Promise<ModelError>;
   /** The tokens of `text`. */
   tokenise(text: string): Promise<Tokens>;
   /** Activations of all features on `text`, window by window; needs a model opened for "activations". */
@@ -125,32 +132,35 @@ export async function describeModel(): Promise<ModelPayload | null> {
 }
 
 /** Bytes of the data files that opening the model of `sae` will fetch; what this page has fetched before is not counted. */
-export function downloadSize(info: ModelPayload, sae: string, need: Need): number {
+export function downloadSize(info: ModelPayload, sae: string, need: Need, runtime: Runtime = "wasm"): number {
   const fetched = globalThis.atlasModel?.fetched;
-  return neededFiles(info, sae, need)
+  return neededFiles(info, sae, need, runtime)
     .filter(({ name }) => fetched?.has(name) !== true)
     .reduce((sum, { transfer }) => sum + transfer, 0);
 }
 
 /**
  * Loads the model of `sae` into a worker and checks its tokenizer. Rejects with `ModelError`; aborting `signal` ends the
- * worker at once.
+ * worker at once. With the runtime "webgpu" the model must compute what the build stored; where it does not, or the graphics
+ * processor fails, WebAssembly computes instead, and the model's `refusal` says why.
  */
 export async function openModel(
   sae: string,
   need: Need,
   onProgress: (progress: LoadProgress) => void,
   signal?: AbortSignal,
+  runtime: Runtime = "wasm",
 ): Promise<OpenModel> {
   const info = await describeModel();
   if (info === null) throw new ModelError("input", "This atlas holds no model.");
-  const bundle = await loadModelBundle();
-  return bundle.open(info, sae, need, onProgress, signal);
+  const bundle = await loadModelBundle(runtime);
+  return bundle.open(info, sae, need, onProgress, signal, runtime);
 }
 
-async function loadModelBundle(): Promise<ModelBundle> {
+async function loadModelBundle(runtime: Runtime): Promise<ModelBundle> {
   try {
-    await Promise.all([loadBundle("model"), loadBundle("model-worker")]);
+    // The worker is asked for ahead, so that both are on their way at once.
+    await Promise.all([loadBundle("model"), runtime === "wasm" ? loadBundle("model-worker") : null]);
   } catch (error) {
     throw new ModelError("shard", messageOf(error));
   }

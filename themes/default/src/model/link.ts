@@ -22,10 +22,16 @@ export class WorkerLink {
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
   #ended: ModelError | null = null;
+  /** Resolves with the reason once the worker has ended. */
+  readonly ended: Promise<ModelError>;
+  #tellEnd: (reason: ModelError) => void = () => undefined;
 
   /** Starts a worker from its `source`; a blob is the only worker that a page from a disk may start. */
   constructor(source: string) {
     this.#worker = startWorker(source);
+    this.ended = new Promise((resolve) => {
+      this.#tellEnd = resolve;
+    });
     this.#worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => this.#receive(data));
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
@@ -54,6 +60,7 @@ export class WorkerLink {
     if (this.#ended !== null) return;
     this.#ended = reason;
     this.#worker.terminate();
+    this.#tellEnd(reason);
     for (const call of [...this.#pending.keys()]) this.#settle(call)?.reject(reason);
   }
 
@@ -62,6 +69,10 @@ export class WorkerLink {
   }
 
   #receive(answer: Answer): void {
+    if ("lost" in answer) {
+      this.end(new ModelError("gpu", `The graphics processor was lost: ${answer.lost}.`));
+      return;
+    }
     if ("step" in answer) {
       this.#pending.get(answer.call)?.onStep?.(answer.step);
       return;

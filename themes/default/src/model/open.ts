@@ -1,12 +1,15 @@
 import { messageOf } from "../core/message.ts";
 import type { ModelFilePayload, ModelPayload, SaeModelPayload } from "../payloads.ts";
-import { ModelError } from "../core/model-error.ts";
-import { fetchPayload, ShardError } from "../core/shards.ts";
+import { loadBundle } from "../core/lazy.ts";
+import { ModelError, type ModelErrorKind } from "../core/model-error.ts";
+import { fetchPayload, loadBytes, ShardError } from "../core/shards.ts";
 import type { LoadProgress, Need, OpenModel, RunCheck, Steered } from "./client.ts";
 import { loadDirections } from "./directions.ts";
-import { neededFiles, saeOf } from "./files.ts";
+import { fileOf, neededFiles, type Runtime, saeOf, WEBGPU_WORKER } from "./files.ts";
 import { cancelled, WorkerLink } from "./link.ts";
-import type { Steering } from "./messages.ts";
+import type { Calls, Steering } from "./messages.ts";
+
+type Wanted = Calls["open"][0];
 
 /** Data files that are on their way at the same time. */
 const AT_ONCE = 3;
@@ -17,6 +20,9 @@ const PATIENCE_MS = 600_000;
 /** Names of the files that this page has fetched: a browser has them in its cache. */
 export const fetched = new Set<string>();
 
+/** Failures of WebGPU that WebAssembly may not have. */
+const FALLS_BACK: ReadonlySet<ModelErrorKind> = new Set(["gpu", "memory", "wasm"]);
+
 /** As `openModel`, for a model whose facts are known. */
 export async function open(
   info: ModelPayload,
@@ -24,19 +30,40 @@ export async function open(
   need: Need,
   onProgress: (progress: LoadProgress) => void,
   signal?: AbortSignal,
+  runtime: Runtime = "wasm",
 ): Promise<OpenModel> {
-  const sae = saeOf(info, slug);
-  const files = neededFiles(info, slug, need);
+  const wanted = { info, sae: saeOf(info, slug), need };
+  try {
+    return await start({ ...wanted, runtime }, onProgress, signal);
+  } catch (error) {
+    if (runtime === "wasm" || !(error instanceof ModelError) || !FALLS_BACK.has(error.kind)) throw error;
+    const model = await start({ ...wanted, runtime: "wasm" }, onProgress, signal);
+    return { ...model, refusal: error.message };
+  }
+}
+
+async function start(
+  wanted: Wanted,
+  onProgress: (progress: LoadProgress) => void,
+  signal: AbortSignal | undefined,
+): Promise<OpenModel> {
+  const { info, sae, need, runtime } = wanted;
+  const files = neededFiles(info, sae.slug, need, runtime);
   if (signal?.aborted === true) throw cancelled();
-  const link = startLink();
+  const link = await startLink(info, runtime);
   const stop = () => link.end(cancelled());
   signal?.addEventListener("abort", stop, { once: true });
   try {
     await feed(link, files, onProgress);
     const total = sizeOf(files);
     onProgress({ step: "Starting the model", loaded: total, total });
-    await link.call("open", { info, sae, need, files });
-    return openModelOf(link, info, sae);
+    await link.call("open", wanted);
+    const model = openModelOf(link, wanted);
+    if (runtime === "webgpu") {
+      onProgress({ step: "Checking the graphics processor", loaded: total, total });
+      await check(link, model, need);
+    }
+    return model;
   } catch (error) {
     const told = asModelError(error);
     link.end(told);
@@ -46,11 +73,35 @@ export async function open(
   }
 }
 
-function startLink(): WorkerLink {
+/** Throws `ModelError` unless the open model computes what the build stored. */
+async function check(link: WorkerLink, model: OpenModel, need: Need): Promise<void> {
+  const found = need === "steer" ? await model.checkRuns() : [await link.call("check", null)];
+  const [first] = found;
+  if (first === undefined || first === null) throw new ModelError("gpu", "The build stored nothing to check WebGPU with.");
+  const wrong = found.find((each) => each?.match === false);
+  if (wrong !== undefined && wrong !== null)
+    throw new ModelError(
+      "gpu",
+      `The graphics processor computes other numbers than the build stored (off by ${wrong.largest.toPrecision(2)}).`,
+    );
+}
+
+async function startLink(info: ModelPayload, runtime: Runtime): Promise<WorkerLink> {
   if (typeof WebAssembly === "undefined" || typeof Worker === "undefined")
     throw new ModelError("wasm", "This browser does not run WebAssembly, which the model needs.");
+  return new WorkerLink(await told(runtime === "wasm" ? workerBundle() : webgpuWorker(info)));
+}
+
+async function workerBundle(): Promise<string> {
+  if (globalThis.atlasModelWorker === undefined)
+    await loadBundle("model-worker").catch((error: unknown) => Promise.reject(new ModelError("shard", messageOf(error))));
   if (globalThis.atlasModelWorker === undefined) throw new ModelError("shard", "assets/model-worker.js is damaged.");
-  return new WorkerLink(globalThis.atlasModelWorker);
+  return globalThis.atlasModelWorker;
+}
+
+/** A data file, for only the atlas that brings the runtime has it. */
+async function webgpuWorker(info: ModelPayload): Promise<string> {
+  return new TextDecoder().decode(await loadBytes(`${fileOf(info, WEBGPU_WORKER).key}/0`));
 }
 
 /** Hands every part of `files` to the worker, a few at a time and in order, telling how many bytes have come. */
@@ -95,10 +146,13 @@ function asModelError(error: unknown): ModelError {
   return new ModelError("wasm", messageOf(error));
 }
 
-function openModelOf(link: WorkerLink, info: ModelPayload, sae: SaeModelPayload): OpenModel {
+function openModelOf(link: WorkerLink, { info, sae, runtime }: Wanted): OpenModel {
   return {
     info,
     sae,
+    runtime,
+    refusal: "",
+    ended: link.ended,
     tokenise: (text) => link.call("tokenise", { text }),
     activations: (text, signal) => link.call("activations", { text }, { signal }),
     generate: async (prompt, steered, sampling, onStep, signal) => {

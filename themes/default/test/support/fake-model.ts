@@ -41,6 +41,9 @@ export function fakeModel(fails: (text: string) => Error | null = () => null): F
     asked,
     info: { precision: "fp32", saes: [] } as unknown as OpenModel["info"],
     sae: { slug: "alpha", d_sae: FEATURES, context_size: 64, prepend_bos: true } as OpenModel["sae"],
+    runtime: "wasm",
+    refusal: "",
+    ended: new Promise(() => undefined),
     tokenise: (text) => Promise.resolve({ ...activationsOf(text), windows: undefined } as never),
     activations: async (text, signal) => {
       await Promise.resolve();

@@ -68,6 +68,9 @@ export function modelInfo(precision = "int8"): ModelPayload {
 export class FakeModel implements OpenModel {
   readonly info = modelInfo();
   readonly sae = modelInfo().saes[0] as SaeModelPayload;
+  readonly runtime = "wasm";
+  readonly refusal = "";
+  readonly ended = new Promise<ModelError>(() => undefined);
   /** Texts that were run, in order. */
   readonly asked: string[] = [];
   /** Runs that wait for their answer. */

@@ -2,8 +2,10 @@
 import { ModelError } from "../../core/model-error.ts";
 import type { Answer, Request } from "../messages.ts";
 import { failureOf } from "../failure.ts";
+import type { Runtime } from "../files.ts";
 import { Files } from "./files.ts";
 import { type Checkpoint, Model } from "./model.ts";
+import { whenLost } from "./runtime.ts";
 
 /** The few parts of a worker that are used here; TypeScript keeps them in a library of their own. */
 interface Scope {
@@ -16,6 +18,7 @@ const scope = globalThis as unknown as Scope;
 const files = new Files();
 const cancelled = new Set<number>();
 let model: Model | null = null;
+let runtime: Runtime = "wasm";
 /** Calls run one after the other; parts of files come while nothing runs yet. */
 let running: Promise<unknown> = Promise.resolve();
 
@@ -34,7 +37,7 @@ async function answer(request: Call): Promise<void> {
     const value = await perform(request);
     scope.postMessage({ call, value }, buffersOf(value));
   } catch (error) {
-    scope.postMessage({ call, ...failureOf(error) }, []);
+    scope.postMessage({ call, ...failureOf(error, runtime) }, []);
   } finally {
     cancelled.delete(call);
   }
@@ -43,7 +46,9 @@ async function answer(request: Call): Promise<void> {
 async function perform({ call, name, argument }: Call): Promise<unknown> {
   if (name === "part") return files.add(argument.file, argument.place, argument.payload).then(() => null);
   if (name === "open") {
+    ({ runtime } = argument);
     model = await Model.open(files, argument);
+    if (runtime === "webgpu") void whenLost().then((lost) => scope.postMessage({ lost }, []));
     return null;
   }
   if (model === null) throw new ModelError("input", "The model is not open.");
@@ -54,6 +59,8 @@ async function perform({ call, name, argument }: Call): Promise<unknown> {
       return model.activations(argument.text, checkpointOf(call));
     case "generate":
       return model.generate(argument, (step) => scope.postMessage({ call, step }, []), checkpointOf(call));
+    case "check":
+      return model.check();
     case "runs":
       return model.runs();
     case "replay":

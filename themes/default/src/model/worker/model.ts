@@ -2,9 +2,9 @@ import type { ModelChecks, ModelPayload, ReferenceRun, SaeModelPayload } from ".
 import { ModelError } from "../../core/model-error.ts";
 import { groupPieces, TextStream } from "../characters.ts";
 import type { Need, RunCheck, Sampling, Step, TextActivations } from "../client.ts";
-import { CHECKS, neededFiles, RUNTIME, TOKENIZER, weightFiles } from "../files.ts";
+import { CHECKS, neededFiles, RUNTIMES, TOKENIZER, weightFiles } from "../files.ts";
 import type { Calls, Steering } from "../messages.ts";
-import { compareRun } from "../replay.ts";
+import { compareActivations, compareRun, type NumbersCheck } from "../replay.ts";
 import { choose, mulberry32, probability, SEEDS } from "../sampling.ts";
 import { cutWindows } from "../windows.ts";
 import type { Files } from "./files.ts";
@@ -35,17 +35,17 @@ export class Model {
 
   /** Opens the graph that is asked for; rejects with `ModelError` where the tokenizer fails its test. */
   static async open(files: Files, wanted: Calls["open"][0]): Promise<Model> {
-    const { info, sae, need } = wanted;
-    const needed = new Map(neededFiles(info, sae.slug, need).map((file) => [file.name, file]));
+    const { info, sae, need, runtime } = wanted;
+    const needed = new Map(neededFiles(info, sae.slug, need, runtime).map((file) => [file.name, file]));
     const take = (name: string) => files.take(present(needed.get(name), name));
     const [json, checks] = [text(await take(TOKENIZER)), text(await take(CHECKS))];
     const known = JSON.parse(checks) as ModelChecks;
     const tokens = new TextTokens(json, info.model.bos_token_id);
     tokens.check(known.tokenizer);
-    prepareRuntime(await take(RUNTIME));
+    prepareRuntime(await take(RUNTIMES[runtime]));
     const weights = new Map<string, Uint8Array>();
     for (const name of weightFiles(sae, need)) weights.set(name, await take(name));
-    return new Model(tokens, await openGraph(await take(sae[need]), weights), wanted, known);
+    return new Model(tokens, await openGraph(await take(sae[need]), weights, runtime), wanted, known);
   }
 
   /** Activations of all features on `text`, window by window. */
@@ -56,12 +56,24 @@ export class Model {
     const width = this.#sae.d_sae;
     const values = new Float32Array(ids.length * width);
     for (const [start, stop] of bounds) {
-      const inputs = { input_ids: integers(ids.slice(start, stop), [1, stop - start]) };
-      values.set(numbersOf(await this.#graph.run(inputs), "activations"), start * width);
+      values.set(await this.#window(ids.slice(start, stop)), start * width);
       await checkpoint();
     }
     const pieces = groupPieces(ids.map(this.tokens.spelt));
     return { ids, pieces, windows: bounds.length, replaced, nFeatures: width, values, bos };
+  }
+
+  /** Activations of all features at each of `ids`, which fit a window. */
+  async #window(ids: readonly number[]): Promise<Float32Array> {
+    const outputs = await this.#graph.run({ input_ids: integers(ids, [1, ids.length]) });
+    return numbersOf(outputs, "activations");
+  }
+
+  /** Repeats the activations that the build stored of this SAE; null where it stored none. */
+  async check(): Promise<NumbersCheck | null> {
+    this.#expect("activations");
+    const stored = this.#checks.activations.find(({ sae }) => sae === this.#sae.slug);
+    return stored === undefined ? null : compareActivations(stored, await this.#window(stored.ids), this.#sae.d_sae);
   }
 
   /** Continues `prompt` under `steering`. */

@@ -1,5 +1,6 @@
 // The only place that knows onnxruntime-web.
 import * as ort from "onnxruntime-web/wasm";
+import type { Runtime } from "../files.ts";
 
 /** Numbers of a graph, by the name of the input or output. */
 export type Tensors = Record<string, ort.Tensor>;
@@ -18,13 +19,23 @@ export function prepareRuntime(wasm: Uint8Array): void {
 }
 
 /** Opens the graph in the bytes `graph`, whose weights lie in `files`, by name. Rejects with what the runtime says. */
-export function openGraph(graph: Uint8Array, files: ReadonlyMap<string, Uint8Array>): Promise<Graph> {
+export function openGraph(
+  graph: Uint8Array,
+  files: ReadonlyMap<string, Uint8Array>,
+  runtime: Runtime,
+): Promise<Graph> {
   return ort.InferenceSession.create(graph, {
-    executionProviders: ["wasm"],
+    executionProviders: [runtime],
     graphOptimizationLevel: "all",
     externalData: [...files].map(([path, data]) => ({ path, data })),
     logSeverityLevel: 3,
   });
+}
+
+/** Waits until the graphics processor of the open graph is gone; the browser's reason. */
+export async function whenLost(): Promise<string> {
+  const { reason, message } = await (await ort.env.webgpu.device).lost;
+  return message === "" ? reason : message;
 }
 
 /** Single-precision numbers as a tensor of the given shape. */
