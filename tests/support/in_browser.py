@@ -12,7 +12,7 @@ globalThis.atlasTest = {
   told: (error) => ({ kind: error.kind ?? "", message: error.message }),
   plain: (value) =>
     JSON.parse(JSON.stringify(value, (_, each) => (each instanceof Float32Array ? [...each] : each))),
-  async open(sae, need, stopAt) {
+  async open(sae, need, stopAt, runtime) {
     const { lazy, shards } = atlasCore;
     const info = await shards.loadShard("model/index");
     await Promise.all([lazy.loadBundle("model"), lazy.loadBundle("model-worker")]);
@@ -22,7 +22,8 @@ globalThis.atlasTest = {
       this.progress.push(progress);
       if (stopAt !== null && progress.loaded >= stopAt * progress.total) control.abort();
     };
-    this.model = await atlasModel.open(info, sae, need, onProgress, control.signal);
+    this.model = await atlasModel.open(info, sae, need, onProgress, control.signal, runtime);
+    this.model.ended.then((reason) => (this.reason = this.told(reason)));
   },
   call(name, ...values) {
     return this.model[name](...values);
@@ -65,10 +66,26 @@ class PageModel:
         self.page = page
         page.evaluate(SCRIPT)
 
-    def open(self, sae: str, need: str = "activations", *, stop_at: float | None = None) -> PageModel:
+    def open(
+        self,
+        sae: str,
+        need: str = "activations",
+        *,
+        stop_at: float | None = None,
+        runtime: str = "wasm",
+    ) -> PageModel:
         """Open the model; with `stop_at` the reader stops it when that share has come."""
-        self._call("open", sae, need, stop_at)
+        self._call("open", sae, need, stop_at, runtime)
         return self
+
+    @property
+    def runtime(self) -> tuple[str, str]:
+        """What computes, and why it is not the graphics processor that was asked for."""
+        return tuple(self.page.evaluate("[atlasTest.model.runtime, atlasTest.model.refusal]"))
+
+    def ending(self) -> dict[str, str]:
+        """Kind and message of why the model ended, once it has."""
+        return self.page.wait_for_function("() => atlasTest.reason").json_value()
 
     def tokenise(self, text: str) -> dict[str, Any]:
         """`OpenModel.tokenise`."""

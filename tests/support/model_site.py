@@ -30,13 +30,13 @@ def model_dataset(folder: Path, hostile: Sequence[str] = ()) -> AtlasStore:
     return store
 
 
-def model_site(store: AtlasStore) -> Path:
-    """Render the site beside the dataset, and return where it lies."""
+def model_site(store: AtlasStore, *, webgpu: bool = False) -> Path:
+    """Render the site beside the dataset, and return where it lies; `webgpu` as in the config."""
     if not (ROOT / "themes/default/dist/ort.wasm").is_file():
         requirements.missing(
             "the scripts are not bundled", fix="cd themes/default && npm ci && npm run build"
         )
     folder = store.path.parent
     with Output(folder / "site") as out:
-        render_site(store, RenderConfig(), out, base=folder)
+        render_site(store, RenderConfig(webgpu=webgpu), out, base=folder)
     return folder / "site"

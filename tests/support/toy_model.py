@@ -269,8 +269,9 @@ def add_toy_model(store: AtlasStore, *, directions: str = "float32", bad_test: b
     ]
     files = weight_files(toy)[0] | {
         "tokenizer.json": tokenizer.to_str().encode(),
-        "checks.json": json.dumps({"tokenizer": tests, "runs": list(_runs(toy, slugs))}).encode(),
     }
+    checks = {"tokenizer": tests, "runs": list(_runs(toy, slugs)), "activations": _activations(toy, slugs)}
+    files["checks.json"] = json.dumps(checks).encode()
     for slug in slugs:
         files[f"{slug}.activations.onnx"] = activations_graph(toy, slug)
         files[f"{slug}.steer.onnx"] = steer_graph(toy, slug)
@@ -309,6 +310,19 @@ def _runs(toy: ToyModel, slugs: list[str]) -> Iterator[dict[str, Any]]:
                 "new_tokens": ids[len(prompt) :],
                 "logits": [[int(each), float(last[each])] for each in np.argsort(-last, kind="stable")[:20]],
             }
+
+
+def _activations(toy: ToyModel, slugs: list[str]) -> list[dict[str, Any]]:
+    """The eight strongest by the dense reference, as `atlas.store.browser_model.ActivationCheck`."""
+    found: list[dict[str, Any]] = []
+    for slug in slugs:
+        ids = [BOS] * (slug == "alpha") + list(b"return")
+        rows = [
+            [[int(each), float(row[each])] for each in np.argsort(-row, kind="stable")[:8] if row[each] > 0]
+            for row in toy.activations(slug, ids)
+        ]
+        found.append({"sae": slug, "ids": ids, "strongest": rows})
+    return found
 
 
 def _parts(files: dict[str, bytes]) -> Iterator[dict[str, Any]]:

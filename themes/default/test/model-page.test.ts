@@ -118,6 +118,7 @@ test("a browser that starts no worker is told so", async () => {
   await rejects(open(INFO, "a", "steer", () => undefined), "wasm", /does not start the worker/);
   FakeWorker.install(() => SILENT);
   const opening = open(INFO, "a", "steer", () => undefined);
+  while (FakeWorker.started.length === 0) await Promise.resolve();
   FakeWorker.started[0]?.fire("error", { message: "blocked" });
   await rejects(opening, "wasm", /does not start the worker/);
 });

@@ -145,6 +145,14 @@ test("a graphics processor that is lost ends the model, and says why", async () 
   await rejects(found.activations("x"), "gpu", /driver/);
 });
 
+test("who stops while the worker's source is on its way starts nothing", async () => {
+  const control = new AbortController();
+  const opening = open(WITH, "a", "activations", () => undefined, control.signal, "webgpu");
+  control.abort();
+  await rejects(opening, "cancelled");
+  assert.deepEqual([opened(), FakeWorker.started.map(({ terminated }) => terminated)], [[], [true]]);
+});
+
 test("closing a model ends it as something that was wished", async () => {
   const found = await open(WITH, "a", "activations", () => undefined);
   found.close();

@@ -49,10 +49,13 @@ async function start(
 ): Promise<OpenModel> {
   const { info, sae, need, runtime } = wanted;
   const files = neededFiles(info, sae.slug, need, runtime);
-  if (signal?.aborted === true) throw cancelled();
+  const isStopped = () => signal?.aborted === true;
+  if (isStopped()) throw cancelled();
   const link = await startLink(info, runtime);
   const stop = () => link.end(cancelled());
   signal?.addEventListener("abort", stop, { once: true });
+  // It may have been told so while the worker's source was on its way.
+  if (isStopped()) stop();
   try {
     await feed(link, files, onProgress);
     const total = sizeOf(files);
