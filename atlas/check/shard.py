@@ -17,7 +17,7 @@ MAX_JSON_BYTES = 1 << 28
 """Largest content read back; a larger one would not fit a browser tab either."""
 
 BYTES_FOLDERS = frozenset(
-    {"columns", "directions", "features", "files", "map", "postings", "runtime", "vectors"}
+    {"columns", "directions", "features", "files", "map", "postings", "runtime", "vectors", "webgpu"}
 )
 """Folders whose data files hold bytes: no JSON."""
 

@@ -1,9 +1,10 @@
 """The model for browsers as data files: its graphs and weights in parts, the runtime, and the directions.
 
 Every shard but the index is bytes: `model/files/<file>/<n>` are the parts of a file as the dataset has them,
-`model/runtime/<n>` those of the theme's `dist/ort.wasm`, `model/webgpu/<n>` and `model/webgpu-worker/<n>`
-those of what computes on a graphics processor, where the config wants it, and `<slug>/directions/<n>`
-little-endian rows [d_out] of the features of feature shard n. `model/index` (`ModelPayload`) names them all.
+`model/runtime/<n>` those of the theme's `dist/ort.wasm`, `model/webgpu/runtime/<n>` and
+`model/webgpu/worker/<n>` those of what computes on a graphics processor, where the config wants it, and
+`<slug>/directions/<n>` little-endian rows [d_out] of the features of feature shard n. `model/index`
+(`ModelPayload`) names them all.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 RUNTIME = "ort.wasm"
 """The theme's runtime: onnxruntime for WebAssembly."""
 
-WEBGPU = {"ort.webgpu.wasm": "model/webgpu", "worker.webgpu": "model/webgpu-worker"}
+WEBGPU = {"ort.webgpu.wasm": "model/webgpu/runtime", "worker.webgpu": "model/webgpu/worker"}
 """The theme's runtime for graphics processors, and the source of the worker that runs it → its shards."""
 
 WEIGHT_RATIO, RUNTIME_RATIO = 1.27, 0.35

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from atlas.export.onnx import checks
-from atlas.export.onnx.checks import checks_file, reference_runs
+from atlas.export.onnx.checks import activation_checks, checks_file, reference_runs
 from atlas.export.onnx.files import write_files
-from atlas.export.onnx.gate import Sample
+from atlas.export.onnx.gate import Sample, reference_activations
 from atlas.export.onnx.graphs import SaeGraphs
 from atlas.export.onnx.running import Runner
 from atlas.export.onnx.strings import nasty_strings
-from atlas.store.browser_model import ModelChecks, ReferenceRun
+from atlas.store.browser_model import ActivationCheck, ModelChecks, ReferenceRun
 from tests.support.exported import Exported, token_ids
 
 
@@ -166,15 +166,53 @@ class TestRuns:
                     assert logits[token] == pytest.approx(value, abs=1e-3)
 
 
+class TestActivations:
+    def test_each_sae_has_the_strongest_of_one_text(self):
+        saes = [graphs("one"), graphs("two")]
+        found = activation_checks(Scripted(lambda _: 1.0), saes, sample())
+        assert [set(check) for check in found] == [set(ActivationCheck.__annotations__)] * 2
+        assert [check["sae"] for check in found] == ["one", "two"]
+        assert found[0]["ids"] == list(range(checks.PROMPT_TOKENS))
+        # The scripted activations of a token are 0 to 7: what does not fire is not stored.
+        assert found[1]["strongest"] == [[[each, float(each)] for each in range(7, 0, -1)]] * 16
+
+    def test_no_more_than_eight_are_stored_the_lowest_feature_first_among_equals(self):
+        class Equal(Scripted):
+            def activations(self, sae, ids):
+                return np.ones((*ids.shape, 20), np.float32)
+
+        (check,) = activation_checks(Equal(lambda _: 1.0), [graphs("one")], sample())
+        assert check["strongest"][0] == [[each, 1.0] for each in range(checks.STRONGEST)]
+
+    def test_a_short_context_is_half_filled(self):
+        runner = Scripted(lambda _: 1.0)
+        runner.context_size = 8
+        (check,) = activation_checks(runner, [graphs("one")], sample())
+        assert (len(check["ids"]), len(check["strongest"])) == (4, 4)
+
+    def test_they_are_what_torch_computes(self, small: Exported):
+        ids = token_ids(3, 20, seed=4)
+        runner = Runner(write_files(small.model, "fp32"), small.model.decoder)
+        text = Sample(ids, np.ones(ids.shape, bool), masked=1)
+        for check in activation_checks(runner, small.model.saes, text):
+            given = np.array([check["ids"]], np.int64)
+            reference = reference_activations(small.engine, small.saes[check["sae"]], given)[0]
+            for row, stored in zip(reference, check["strongest"], strict=True):
+                assert len(stored) == min(checks.STRONGEST, int((row > 0).sum()))
+                for feature, value in stored:
+                    assert row[feature] == pytest.approx(value, abs=1e-4)
+
+
 class TestFile:
     def test_it_is_the_payload_in_ascii(self):
-        data = checks_file([{"name": "one"}], lambda text: [len(text)])
+        data = checks_file([{"name": "one"}], [{"sae": "a"}], lambda text: [len(text)])
         content = json.loads(data.decode("ascii"))
         assert set(content) == set(ModelChecks.__annotations__)
         assert [text for text, _ in content["tokenizer"]] == nasty_strings()
         assert all(ids == [len(text)] for text, ids in content["tokenizer"])
         assert content["runs"] == [{"name": "one"}]
+        assert content["activations"] == [{"sae": "a"}]
 
     def test_what_json_cannot_say_is_an_error(self):
         with pytest.raises(ValueError, match="JSON"):
-            checks_file([{"add": float("nan")}], lambda _: [])
+            checks_file([{"add": float("nan")}], [], lambda _: [])

@@ -74,6 +74,16 @@ def test_by_hand():
     assert found.files == 1 + 1 + 7 + 4
 
 
+def test_the_runtime_for_graphics_processors_counts_where_it_is_wanted():
+    plain = model_size(config(), *DEMO)
+    found = model_size(config(render={"webgpu": True}), *DEMO)
+    assert found.site - plain.site == pytest.approx(RUNTIME_RATIO * modelsize.WEBGPU_BYTES, abs=1)
+    # Measured: 16,923,374 bytes of runtime and worker are 5.72 MB of the site.
+    assert found.site - plain.site == pytest.approx(5.72e6, rel=0.05)
+    assert found.files - plain.files == 9
+    assert found.data == plain.data
+
+
 def test_room_on_the_disk_is_asked_for_it():
     plain = needed(config(), 100, 1000, 1000)
     found = needed(config(), 100, 1000, 1000, ModelSize("fp32", 5_000, 7_000, 3))

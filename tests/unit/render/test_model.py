@@ -14,7 +14,7 @@ from atlas.check import check_site
 from atlas.check.shard import decode_shard
 from atlas.config import RenderConfig
 from atlas.errors import InputError
-from atlas.render.model import RUNTIME, ModelFiles
+from atlas.render.model import RUNTIME, WEBGPU, ModelFiles
 from atlas.render.output import Output
 from atlas.render.site import plan_site, render_site
 from atlas.render.themes import open_theme
@@ -107,6 +107,29 @@ def test_the_runtime_is_the_themes(shards: dict[str, Any], theme: Any):
     assert [len(shards[f"{file['key']}/{part}"]) for part in range(3)] == [PART_BYTES, PART_BYTES, 4]
 
 
+def test_what_graphics_processors_need_comes_where_it_is_wanted(
+    store: AtlasStore, theme: Any, tmp_path: Path
+):
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "theme.yaml").write_text("title: both\nextends: default\n")
+    contents = {RUNTIME: b"one", "ort.webgpu.wasm": b"\0asm" + bytes(PART_BYTES), "worker.webgpu": b"'use'"}
+    for name, content in contents.items():
+        (tmp_path / "dist" / name).write_bytes(content)
+    both = open_theme(str(tmp_path))
+    model = ModelFiles(store, both, PER_SHARD, webgpu=True)
+    written = list(model.files())
+    shards = decoded(written)
+    entries = shards["model/index"]["files"][-3:]
+    assert {entry["name"]: entry["key"] for entry in entries} == {RUNTIME: "model/runtime"} | WEBGPU
+    assert {entry["name"]: joined(shards, entry) for entry in entries} == contents
+    assert [entry["parts"] for entry in entries] == [1, 2, 1]
+    assert all(hashlib.sha256(contents[entry["name"]]).hexdigest() == entry["sha256"] for entry in entries)
+    assert model.count() == len(written)
+    plain = ModelFiles(store, both, PER_SHARD)
+    assert model.bytes() > plain.bytes()
+    assert not any("webgpu" in path for path, _ in plain.files())
+
+
 def test_transfer_is_what_lies_on_disk(written: list[tuple[str, bytes]], shards: dict[str, Any]):
     sizes = {path: len(data) for path, data in written}
     for file in shards["model/index"]["files"]:
@@ -149,6 +172,15 @@ def test_a_theme_without_a_runtime_is_refused(store: AtlasStore, tmp_path: Path)
     with pytest.raises(InputError, match=r"no runtime \(ort\.wasm\)") as caught:
         ModelFiles(store, open_theme(str(tmp_path)), PER_SHARD)
     assert "dist" in caught.value.where
+
+
+def test_a_theme_without_the_other_runtime_is_refused_where_that_is_wanted(store: AtlasStore, tmp_path: Path):
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "theme.yaml").write_text("title: bare\n")
+    (tmp_path / "dist" / RUNTIME).write_bytes(b"one")
+    assert ModelFiles(store, open_theme(str(tmp_path)), PER_SHARD).count() > 0
+    with pytest.raises(InputError, match=r"no runtime \(ort\.webgpu\.wasm\)"):
+        ModelFiles(store, open_theme(str(tmp_path)), PER_SHARD, webgpu=True)
 
 
 def test_equal_datasets_give_equal_bytes(store: AtlasStore, theme: Any, written: list):
