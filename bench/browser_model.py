@@ -2,9 +2,12 @@
 
     python bench/browser_model.py                       (the demo and a model of GPT-2 small's shape)
     python bench/browser_model.py --only demo --runs 1  (a quick look, which writes nothing)
+    python bench/browser_model.py --hooks 5 8 11        (SAEs at three depths of the large model)
 
 Both atlases are built under `--work` (build/bench/browser); what is there already is used again. Run it on an
 otherwise idle machine. Real Chromium, WebAssembly, one thread; every figure is the median of fresh contexts.
+The large model's time stands beside that of its matrix products alone, in the same runtime: what is left is
+all that another graph of the same model could save.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +28,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench import browser_workload  # noqa: E402
+from bench import browser_floor, browser_workload  # noqa: E402
 from bench.results import machine, verdict, versions, write_section  # noqa: E402
 from bench.site_browser import Fetch, Reader, median, reader  # noqa: E402
 from bench.static_host import hosted  # noqa: E402
@@ -71,6 +75,23 @@ _OPEN = """async ([sae, need, text]) => {
 }"""
 """Opens a graph and runs it once: milliseconds until it was open, and until the first activations."""
 
+_CANCEL = """async ([sae]) => {
+  const begun = performance.now();
+  const { lazy, shards } = atlasCore;
+  const info = await shards.loadShard("model/index");
+  await Promise.all([lazy.loadBundle("model"), lazy.loadBundle("model-worker")]);
+  const asked = new AbortController();
+  let told = 0;
+  const tell = ({ loaded }) => {
+    if (loaded === 0 || told !== 0) return;
+    told = performance.now();
+    asked.abort();
+  };
+  await atlasModel.open(info, sae, "activations", tell, asked.signal).catch(() => undefined);
+  return { told: told - begun, cancel: performance.now() - told };
+}"""
+"""Stops loading at the first bytes told: milliseconds until then, and from then until it has ended."""
+
 _RUN = """async ([text, repeats]) => {
   const times = [];
   let found;
@@ -109,6 +130,10 @@ class Figures:
     """Activations of `TOKENS` tokens."""
     task: float
     """Longest task of the page itself meanwhile, loading included."""
+    told: float
+    """From the click to the first bytes told, over that line."""
+    cancel: float
+    """From cancelling there until the load had ended."""
     step: float
     """A token of a steered continuation, the reading of the prompt shared among them."""
     steer: Fetch
@@ -138,6 +163,14 @@ def first(one: Reader, address: str, slug: str, need: str, text: str) -> tuple[F
     return one.fetched(found["first"]), found["open"]
 
 
+def stopped(one: Reader, address: str, slug: str) -> tuple[float, float]:
+    """Stop loading at its first progress: milliseconds (until that came, from then until it had ended)."""
+    one.page.goto(f"{address}test.html")
+    one.page.wait_for_load_state("networkidle")
+    found = one.page.evaluate(_CANCEL, [slug])
+    return found["told"], found["cancel"]
+
+
 def measure(browser: Browser, data: Atlas, site: Path, slug: str, runs: int) -> Figures:
     """Everything of one atlas, from `runs` fresh contexts."""
     text = text_of(data, slug)
@@ -145,12 +178,14 @@ def measure(browser: Browser, data: Atlas, site: Path, slug: str, runs: int) -> 
     feature = found.top(1)[0].feature_idx
     largest = float(data.feature(feature, slug)["max_activation"])
     made = data.steer(text, {feature: 1.0}, sae=slug, n_tokens=CONTINUED)
-    cold, opened, line, warm, steer, times, tasks, steps = [], [], [], [], [], [], [], []
+    cold, opened, line, warm, steer, times, tasks, steps, stops = [], [], [], [], [], [], [], [], []
     error, same = 0.0, True
     with hosted(site) as address:
         for _ in range(runs):
             with reader(browser) as one:
                 line.append(first(one, address, slug, "activations", text)[0])
+            with reader(browser) as one:
+                stops.append(stopped(one, address, slug))
             with reader(browser, slow=False) as one:
                 fetch, ms = first(one, address, slug, "activations", text)
                 cold.append(fetch)
@@ -169,6 +204,7 @@ def measure(browser: Browser, data: Atlas, site: Path, slug: str, runs: int) -> 
         cold=median(cold), open=statistics.median(opened), line=median(line), warm=median(warm),
         run=statistics.median(times), task=max(tasks), step=statistics.median(steps), steer=median(steer),
         python=in_python(data, slug, text), error=error, same=same,
+        told=statistics.median(told for told, _ in stops), cancel=max(cancel for _, cancel in stops),
     )  # fmt: skip
 
 
@@ -187,17 +223,27 @@ def in_python(data: Atlas, slug: str, text: str) -> float:
     return statistics.median(times)
 
 
-def section(data: Atlas, slug: str, figures: Figures, *, goals: bool) -> str:
-    """The table of one atlas; with `goals` those of the large model, else those of the demo."""
+def section(data: Atlas, slug: str, figures: Figures, *, floor: float | None) -> str:
+    """The table of one SAE, with the goals of the demo; with `floor`, milliseconds of its matrix products
+    alone, those of the large model.
+    """
+    goals = floor is not None
     facts = data.store.manifest.browser_model
     gate: dict[str, Any] = next(entry["gate"] for entry in facts["saes"] if entry["slug"] == slug)
     cold, steer = figures.cold, figures.steer
     both = cold.bytes + steer.bytes
     download = verdict(cold.bytes / 1e6, GOALS["download"] / 1e6) if goals else ""
     speed = verdict(figures.run, GOALS["run"]) if goals else ""
-    soon = "" if goals else verdict(cold.ms / 1000, GOALS["first"] / 1000)
-    asked = f"gate on {gate['n_tokens']:,} tokens: top-20 overlap; median relative error; flips per token"
-    agreement = f"{gate['top_overlap']:.4f}; {gate['relative_error']:.2g}; {gate['flips']:.2g}"
+    soon, slow = (
+        "" if goals else verdict(ms / 1000, GOALS["first"] / 1000) for ms in (cold.ms, figures.line.ms)
+    )
+    products = f"| … its matrix products alone, in the same runtime, ms | {floor:.1f} | |\n" if goals else ""
+    asked = (
+        f"gate on {gate['n_tokens']:,} tokens: top-20 overlap; median relative error; flips per token (L0)"
+    )
+    agreement = (
+        f"{gate['top_overlap']:.4f}; {gate['relative_error']:.2g}; {gate['flips']:.2g} ({gate['l0']:.3g})"
+    )
     return f"""| figure | value | goal |
 |---|---|---|
 | precision | {facts["precision"]} | |
@@ -206,19 +252,23 @@ def section(data: Atlas, slug: str, figures: Figures, *, goals: bool) -> str:
 | … and to steering as well, MB | {both / 1e6:.1f} | |
 | cold, from the click to the first activation, from this machine, s | {cold.ms / 1000:.2f} | {soon} |
 | … of which until the model is open, s | {figures.open / 1000:.2f} | |
-| … over a line of 20 Mbit/s and 40 ms, s | {figures.line.ms / 1000:.1f} | |
+| … over a line of 20 Mbit/s and 40 ms, s | {figures.line.ms / 1000:.1f} | {slow} |
 | warm, on the next page, s | {figures.warm.ms / 1000:.2f} | |
 | activations of {TOKENS} tokens, ms | {figures.run:.1f} | {speed} |
-| … in Python, ms | {figures.python:.1f} | |
+{products}| … in Python, ms | {figures.python:.1f} | |
 | a token of a steered continuation, ms | {figures.step:.1f} | |
 | longest task of the page meanwhile, ms (0: none of 50 or more) | {figures.task:.0f} | |
+| until the first bytes are told, over that line, ms | {figures.told:.0f} | |
+| from cancelling until loading has ended, ms | {figures.cancel:.1f} | |
 | largest difference from Python, relative | {figures.error:.1e} | |
 | tokens and steered continuation are Python's | {"yes" if figures.same else "**no**"} | |
 """
 
 
-def built(folder: Path, name: str) -> tuple[Path, Path]:
-    """Dataset and site of the atlas `name` below `folder`, built if they are not there."""
+def built(folder: Path, name: str, hooks: Sequence[int]) -> tuple[Path, Path]:
+    """Dataset and site of the atlas `name` below `folder`, built if they are not there; the large one with
+    SAEs in front of `hooks`.
+    """
     data, site = folder / name / "build/data", folder / name / "build/site"
     if not (site / "index.html").is_file():
         config = folder / name / "site_config.yaml"
@@ -227,14 +277,14 @@ def built(folder: Path, name: str) -> tuple[Path, Path]:
             text = (ROOT / "site_config.yaml").read_text(encoding="utf-8")
             config.write_text(text.replace("atlas/demo/", f"{ROOT}/atlas/demo/"), encoding="utf-8")
         else:
-            browser_workload.make(folder / name)
-        # Forced: what random directions reconstruct is nothing to the purpose.
+            browser_workload.make(folder / name, hooks)
+        # Forced: how well such SAEs reconstruct is nothing to the purpose.
         command = [sys.executable, "-m", "atlas", "build", str(config), "--force"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return data, site
 
 
-def report(work: Path, names: list[str], runs: int) -> str:
+def report(work: Path, names: list[str], runs: int, hooks: Sequence[int]) -> str:
     """Build what is missing, measure, and give the section of RESULTS.md."""
     from playwright.sync_api import sync_playwright
 
@@ -243,25 +293,42 @@ def report(work: Path, names: list[str], runs: int) -> str:
 
     parts: list[str] = []
     for name in names:
-        folder, site = built(work, name)
+        folder, site = built(work, name, hooks)
         data = atlas.open(folder)
-        slug = data.saes[0].slug
         with sync_playwright() as playwright, launched(playwright) as browser:
-            version = browser.version
-            figures = measure(browser, data, site, slug, runs)
-        shape = data.store.manifest.browser_model["model"]
-        entry = data.store.manifest.browser_model["saes"][0]
-        parts.append(
-            f"### {'The demo' if name == 'demo' else 'A random model of the shape of GPT-2 small'}\n\n"
-            f"{shape['n_layers']} layers, {shape['vocabulary_size']:,} tokens; {entry['d_sae']:,} features at"
-            f" `{entry['hook_name']}`. Chromium {version}.\n\n"
-            + section(data, slug, figures, goals=name != "demo")
-        )
+            floors = {} if name == "demo" else floors_of(browser, data)
+            for sae in data.saes:
+                figures = measure(browser, data, site, sae.slug, runs)
+                table = section(data, sae.slug, figures, floor=floors.get(sae.slug))
+                parts.append(f"{heading(data, sae.slug, name)} Chromium {browser.version}.\n\n{table}")
     return (
         "## The model in the browser (`bench/browser_model.py`)\n\n"
         f"{machine()}. {versions(LIBRARIES)}. WebAssembly, one thread; medians of {runs} fresh contexts.\n\n"
         + "\n".join(parts)
     )
+
+
+def heading(data: Atlas, slug: str, name: str) -> str:
+    """Title and shape of what was measured."""
+    facts = data.store.manifest.browser_model
+    shape = facts["model"]
+    entry = next(entry for entry in facts["saes"] if entry["slug"] == slug)
+    title = "The demo" if name == "demo" else "A random model of the shape of GPT-2 small"
+    return (
+        f"### {title}: {slug}\n\n{shape['n_layers']} layers, {shape['vocabulary_size']:,} tokens;"
+        f" {entry['d_sae']:,} features at `{entry['hook_name']}`."
+    )
+
+
+def floors_of(browser: Browser, data: Atlas) -> dict[str, float]:
+    """SAE → milliseconds of the matrix products in front of and in it, on `TOKENS` tokens."""
+    shapes = {
+        entry["slug"]: list(
+            browser_floor.products(entry["d_out"], int(entry["hook_name"].split(".")[1]), entry["d_sae"])
+        )
+        for entry in data.store.manifest.browser_model["saes"]
+    }
+    return browser_floor.measure(browser, shapes, TOKENS, REPEATS)
 
 
 def main() -> None:
@@ -272,9 +339,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench" / "browser")
     parser.add_argument("--only", choices=["demo", "gpt2"], help="one of the two; writes nothing")
     parser.add_argument("--runs", type=int, default=3, help="fresh contexts per figure")
+    parser.add_argument(
+        "--hooks", type=int, nargs="+", default=[8], help="blocks that SAEs of the large model stand before"
+    )
     options = parser.parse_args()
     names = [options.only] if options.only else ["demo", "gpt2"]
-    text = report(options.work, names, options.runs)
+    text = report(options.work, names, options.runs, options.hooks)
     print(text)
     if options.only is None:
         write_section(text)

@@ -1,46 +1,63 @@
-"""A random model of GPT-2 small's shape, its tokenizer and an SAE, as folders for `atlas build`; by seed."""
+"""A random model of GPT-2 small's shape, its tokenizer and SAEs, as folders for `atlas build`; by seed.
+
+The SAEs are made so that storing weights in fewer bits harms them about as much as it harms trained ones.
+Random directions would not do: what they fire on barely stands out, and any rounding makes them fire
+elsewhere. Here each feature answers to a few kinds of tokens. Its direction, the same to read and to write,
+is the mean direction in which the residual stream leaves its centre at those tokens; its threshold is the
+quantile of what is measured along it that lets it fire as often as they occur. All features together fire
+`L0` times a token.
+"""
 
 from __future__ import annotations
 
 import json
+import platform
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 
-from bench.workload import densities, thresholds
+from atlas.sources.corpora.python_stdlib import PythonStdlibCorpus
+from bench.workload import thresholds
 
-LAYERS, LAYER, WIDTH, VOCABULARY, CONTEXT = 12, 8, 768, 50_257, 1024
-"""Blocks of the model, the one that the SAE stands in front of, d_model, tokens, longest sequence."""
+LAYERS, WIDTH, VOCABULARY, CONTEXT = 12, 768, 50_257, 1024
+"""Blocks of the model, d_model, tokens, longest sequence."""
 
 FEATURES, L0 = 24_576, 40.0
-"""Features of the SAE, and how many of them fire on a token on average."""
+"""Features of each SAE, and how many of them fire on a token on average."""
+
+KINDS = 4
+"""Kinds of tokens that a feature answers to."""
 
 WINDOW, TOKENS = 128, 6_000
 """Tokens of a context of the atlas, and of its whole corpus: as few as the gate is content with."""
 
-SLUG = "layer-8"
 END = "<|endoftext|>"
 
-_CALIBRATION_CONTEXTS = 64
+_CALIBRATION_CONTEXTS = 128
+"""Contexts that the SAEs are made on: the beginning of the corpus, the part that is read included."""
 
-CONFIG = f"""\
+
+def slug_of(hook: int) -> str:
+    """The SAE in front of block `hook`."""
+    return f"layer-{hook}"
+
+
+_CONFIG = """\
 title: A random model of GPT-2 small's shape
 model:
   name: model
   device: cpu
 saes:
-  - slug: {SLUG}
-    title: Layer {LAYER}
-    folder: sae
+{saes}\
 corpus:
   kind: python_stdlib
-  context_size: {WINDOW}
-  tokens: {TOKENS}
+  context_size: {window}
+  tokens: {tokens}
 pass:
   loss_tokens: 0
   top_examples: 2
@@ -51,24 +68,31 @@ browser_precision: int8
 """
 
 
-def make(folder: Path, seed: int = 0) -> Path:
-    """Write model, tokenizer, SAE and config into `folder`; the config's path."""
+def make(folder: Path, hooks: Sequence[int], seed: int = 0) -> Path:
+    """Write model, tokenizer, an SAE in front of each block of `hooks`, and config into `folder`;
+    the config's path.
+    """
     torch.manual_seed(seed)
     model = _model(folder / "model")
-    _sae(folder / "sae", model, _tokens(folder / "model"), seed)
-    config = folder / "site_config.yaml"
-    config.write_text(CONFIG, encoding="utf-8")
-    return config
+    ids = _tokens(folder / "model")
+    kinds = ids[:, 1:].flatten()
+    for hook, inputs in zip(hooks, _inputs(model, ids, hooks), strict=True):
+        write_sae(folder / f"sae-{hook}", hook, inputs, kinds)
+    path = folder / "site_config.yaml"
+    path.write_text(config(hooks), encoding="utf-8")
+    return path
 
 
-def _sources() -> list[Path]:
-    """Files of the standard library, in order of name."""
-    return sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
+def config(hooks: Sequence[int]) -> str:
+    """The `site_config.yaml` of an atlas of the model with these SAEs."""
+    saes = (f"  - slug: {slug_of(hook)}\n    title: Layer {hook}\n    folder: sae-{hook}\n" for hook in hooks)
+    return _CONFIG.format(saes="".join(saes), window=WINDOW, tokens=TOKENS)
 
 
 def _texts() -> Iterator[str]:
-    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")):
-        yield path.read_text(encoding="utf-8", errors="replace")
+    """The corpus of the atlas, document by document."""
+    corpus = PythonStdlibCorpus(Path(sysconfig.get_paths()["stdlib"]), platform.python_version())
+    return (document.text for document in corpus.documents())
 
 
 def _model(folder: Path) -> Any:
@@ -95,30 +119,32 @@ def _model(folder: Path) -> Any:
 
 
 def _tokens(folder: Path) -> torch.Tensor:
-    """[contexts, WINDOW] tokens of the standard library, BOS first."""
+    """[contexts, WINDOW] the first tokens of the corpus, BOS first."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    ids: list[int] = []
-    for path in _sources():
-        ids += tokenizer.encode(path.read_text(encoding="utf-8", errors="replace")).ids
-        if len(ids) >= _CALIBRATION_CONTEXTS * WINDOW:
-            break
-    rows = torch.tensor(ids[: _CALIBRATION_CONTEXTS * (WINDOW - 1)]).reshape(-1, WINDOW - 1)
+    ids = (idx for text in _texts() for idx in tokenizer.encode(text).ids)
+    rows = torch.tensor(list(islice(ids, _CALIBRATION_CONTEXTS * (WINDOW - 1)))).reshape(-1, WINDOW - 1)
     return torch.nn.functional.pad(rows, (1, 0), value=0)
 
 
-def _sae(folder: Path, model: Any, tokens: torch.Tensor, seed: int) -> None:
-    """Random directions whose thresholds give realistic densities on `tokens`."""
+def _inputs(model: Any, ids: torch.Tensor, hooks: Sequence[int]) -> list[torch.Tensor]:
+    """For each of `hooks` the residual stream [tokens, WIDTH] at `ids`, BOS left out."""
+    read: list[tuple[torch.Tensor, ...]] = []
+    with torch.inference_mode():
+        for rows in ids.split(8):
+            found = model.transformer(rows, output_hidden_states=True).hidden_states
+            read.append(tuple(found[hook][:, 1:].flatten(0, 1) for hook in hooks))
+    return [torch.cat(parts) for parts in zip(*read, strict=True)]
+
+
+def write_sae(folder: Path, hook: int, inputs: torch.Tensor, kinds: torch.Tensor) -> None:
+    """The SAE in front of block `hook`, from `inputs` [tokens, WIDTH] at tokens of `kinds` [tokens]."""
     from safetensors.torch import save_file
 
-    with torch.inference_mode():
-        read = [model(rows, output_hidden_states=True).hidden_states[LAYER] for rows in tokens.split(8)]
-        inputs = torch.cat(read)[:, 1:].reshape(-1, WIDTH)
-        centre = inputs.mean(dim=0)
-        directions = torch.nn.functional.normalize(torch.randn(FEATURES, WIDTH), dim=1)
-        wanted = densities(FEATURES, L0, np.random.default_rng(seed))
-        bias = -thresholds(inputs - centre, directions, wanted)
+    centre = inputs.mean(dim=0)
+    directions, density = features(inputs - centre, kinds)
+    bias = -thresholds(inputs - centre, directions, density.numpy())
     folder.mkdir(parents=True)
     weights = {"W_enc": directions.T.contiguous(), "W_dec": directions, "b_enc": bias, "b_dec": centre}
     save_file(weights, folder / "sae_weights.safetensors")
@@ -127,7 +153,17 @@ def _sae(folder: Path, model: Any, tokens: torch.Tensor, seed: int) -> None:
         "apply_b_dec_to_input": True, "normalize_activations": "none", "reshape_activations": "none",
         "metadata": {
             "sae_lens_version": version("sae-lens"), "model_name": "random", "prepend_bos": True,
-            "hook_name": f"blocks.{LAYER}.hook_resid_pre", "context_size": WINDOW,
+            "hook_name": f"blocks.{hook}.hook_resid_pre", "context_size": WINDOW,
         },
     }  # fmt: skip
     (folder / "cfg.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def features(inputs: torch.Tensor, kinds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """([FEATURES, WIDTH] unit directions, [FEATURES] how often each shall fire), from centred `inputs`."""
+    _, kind_of, counts = torch.unique(kinds, return_inverse=True, return_counts=True)
+    means = torch.zeros(len(counts), WIDTH).index_add_(0, kind_of, inputs) / counts[:, None]
+    units = torch.nn.functional.normalize(means, dim=1)
+    drawn = torch.randint(len(counts), (FEATURES, KINDS))
+    density = counts[drawn].double().sum(dim=1)
+    return torch.nn.functional.normalize(units[drawn].sum(dim=1), dim=1), density * (L0 / density.sum())
