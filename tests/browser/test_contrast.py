@@ -86,10 +86,12 @@ def features(page: Page) -> list[int]:
     return [int(text) for text in page.locator("table.contrast tbody th").all_inner_texts()]
 
 
-def counted(atlas: Atlas, text: str, measure: str, sae: str = "alpha") -> NDArray[np.float64]:
-    """What counts of each feature on `text`, by the twin: BOS left out."""
+def counted(
+    atlas: Atlas, text: str, measure: str, sae: str = "alpha", *, bos: bool = False
+) -> NDArray[np.float64]:
+    """What counts of each feature on `text`, by the twin: BOS left out, unless `bos`."""
     found = atlas.activations(text, sae=sae)
-    values = found.values[~np.asarray(found.bos)].astype(np.float64)
+    values = found.values[bos | ~np.asarray(found.bos)].astype(np.float64)
     return {"max": values.max, "mean": values.mean, "sum": values.sum}[measure](axis=0)
 
 
@@ -111,6 +113,34 @@ class TestTexts:
                 assert row["a"] == pytest.approx(a[feature], **CLOSE)
                 assert row["b"] == pytest.approx(b[feature], **CLOSE)
                 assert row["difference"] == pytest.approx(a[feature] - b[feature], **CLOSE)
+
+    def test_bos_can_be_counted_by_keyboard_and_the_address_keeps_it(self, show: Opener, atlas: Atlas):
+        page = show("?rows=1000&by=mean")
+        compare(page)
+        assert page.get_by_text("BOS, the same in every text, is left out.").count() == 1
+        left_out = exact(page)
+        pick(page, "BOS").focus()
+        page.keyboard.press("ArrowDown")
+        page.get_by_text("BOS, which begins every window, counts.").wait_for()
+        assert state(page)["bos"] == ["1"]
+        a, b = (counted(atlas, text, "mean", bos=True) for text in (A, B))
+        found = exact(page)
+        assert set(found) == set(np.flatnonzero((a > 0) | (b > 0)).tolist())
+        for feature, row in found.items():
+            assert row["a"] == pytest.approx(a[feature], **CLOSE)
+            assert row["b"] == pytest.approx(b[feature], **CLOSE)
+        assert found != left_out
+        page.reload()
+        page.wait_for_selector("atlas-contrast-page[data-ready]")
+        compare(page)
+        assert exact(page) == found
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save as CSV").click()
+        header = Path(saved.value.path()).read_text(encoding="utf-8").splitlines()[0]
+        assert ",mean_with_bos_a,mean_with_bos_b," in header
+        pick(page, "BOS").select_option("")
+        assert exact(page) == left_out
+        assert "bos" not in state(page)
 
     def test_values_can_be_shares_of_each_maximum(self, show: Opener, atlas: Atlas, store: AtlasStore):
         page = show("?rows=1000&in=share&by=mean")

@@ -78,13 +78,17 @@ const summary = (tokens: number) => ({
   tokens, windows: 1, replaced: 0, features: new Uint32Array(), max: new Float64Array(), sum: new Float64Array(), peak: [],
 });
 const sidesOf = (changes: Partial<Sides> = {}): Sides => ({
-  kind: "lines", sae: "alpha", a: [summary(3), summary(1)], b: [summary(1)], cut: 0, ...changes,
+  kind: "lines", sae: "alpha", own: { a: [summary(3), summary(1)], b: [summary(1)] },
+  all: { a: [summary(4), summary(2)], b: [summary(2)] }, cut: 0, ...changes,
 });
 
 test("what was compared is told, with everything that was not as expected", () => {
-  assert.equal(told(sidesOf()), "A: 2 lines, 4 tokens; B: 1 line, 1 token. BOS, the same in every text, is left out.");
+  assert.equal(told(sidesOf(), false), "A: 2 lines, 4 tokens; B: 1 line, 1 token. BOS, the same in every text, is left out.");
+  assert.equal(told(sidesOf(), true), "A: 2 lines, 6 tokens; B: 1 line, 2 tokens. BOS, which begins every window, counts.");
+  // Where windows begin with no BOS there is none to speak of, whatever an address says.
+  for (const bos of [false, true]) assert.equal(told(sidesOf({ all: null }), bos), "A: 2 lines, 4 tokens; B: 1 line, 1 token.");
   const odd = { ...summary(5), windows: 3, replaced: 2 };
-  const text = told(sidesOf({ kind: "texts", a: [odd], cut: 1234 }));
+  const text = told(sidesOf({ kind: "texts", own: { a: [odd], b: [summary(1)] }, cut: 1234 }), false);
   assert.ok(text.startsWith("A: 5 tokens; B: 1 token."));
   assert.ok(text.includes("read in 4 windows") && text.includes("2 characters") && text.includes("1,234 characters"));
 });
@@ -111,14 +115,15 @@ test("each choice of features tells how many it holds", () => {
 
 test("switches say what they change, and those of what the dataset lacks are not there", () => {
   const changes = listenersOf(showResults(results(), resultActions), "change");
-  const given = ["sum", "share", "0.1", "99999"].map((value, at) => taken(() => changes[at]?.({ target: { value } }))[0]);
+  const given = ["sum", "1", "share", "0.1", "99999"].map((value, at) => taken(() => changes[at]?.({ target: { value } }))[0]);
   assert.deepEqual(given, [
     ["change", { measure: "sum" }],
+    ["change", { bos: true }],
     ["change", { unit: "share" }],
     ["change", { densest: 0.1 }],
     ["change", { relabellings: 99999 }],
   ]);
-  const less = results({ hasDensity: false, hasMaxima: false, sides: sidesOf({ kind: "texts" }), permutation: null });
+  const less = results({ hasDensity: false, hasMaxima: false, sides: sidesOf({ kind: "texts", all: null }), permutation: null });
   assert.equal(listenersOf(showResults(less, resultActions), "change").length, 1);
 });
 
@@ -126,7 +131,8 @@ test("how p is meant is told: which relabellings, the smallest that can come out
   const exact = lineOf(showResults(results(), resultActions));
   assert.ok(exact.includes("all 3 relabellings were looked at") && exact.includes("3 features are tested at once"));
   assert.ok(exact.includes("so few lines give no p below 0.33"));
-  const many = sidesOf({ a: Array.from({ length: 20 }, () => summary(1)), b: Array.from({ length: 20 }, () => summary(1)) });
+  const twenty = Array.from({ length: 20 }, () => summary(1));
+  const many = sidesOf({ own: { a: twenty, b: twenty }, all: null });
   const drawn = lineOf(showResults(results({ sides: many, permutation: { exact: false, count: 9999, p: new Float64Array() } }), resultActions));
   assert.ok(drawn.includes("of 9,999 relabellings drawn at random (seed 0)") && drawn.includes("p = (b + 1) / (9,999 + 1)"));
   assert.ok(!drawn.includes("so few lines"));

@@ -6,8 +6,8 @@ import { contrastCsv } from "../src/contrast/csv.ts";
 import { linesOf } from "../src/contrast/lines.ts";
 import { onlyOn, rowsOf, shownRows, sortedRows } from "../src/contrast/rows.ts";
 import type { Row } from "../src/contrast/rows.ts";
-import { Findings, readSides, textsOf } from "../src/contrast/session.ts";
-import type { Progress } from "../src/contrast/session.ts";
+import { countedOf, Findings, readSides, textsOf } from "../src/contrast/session.ts";
+import type { Counting, Progress } from "../src/contrast/session.ts";
 import { BY_SIZE, clickedOrder, readView, ROWS, viewState } from "../src/contrast/state.ts";
 import { summarise } from "../src/contrast/summary.ts";
 import { mergeState, parseState } from "../src/core/state.ts";
@@ -42,7 +42,7 @@ test("a line is what stands between line ends of any system, and blank ones are 
 test("a summary holds exactly the features that fire, without BOS", () => {
   for (let seed = 1; seed <= 50; seed++) {
     const text = new Dice(seed).text([...LETTERS, "日"], 12);
-    const summary = summarise(activationsOf(text));
+    const summary = summarise(activationsOf(text), false);
     const fired = [...new Set([...text].map((letter) => letter.codePointAt(0) ?? 0))].filter((code) => code < FEATURES);
     assert.deepEqual([...summary.features], fired.sort((a, b) => a - b));
     assert.equal(summary.tokens, [...text].length);
@@ -61,8 +61,8 @@ test("a comparison is the difference of means of what counts, feature by feature
     const [a, b] = [texts(), texts()];
     const measure = dice.pick(MEASURES);
     const found = compare(
-      a.map((text) => summarise(activationsOf(text))),
-      b.map((text) => summarise(activationsOf(text))),
+      a.map((text) => summarise(activationsOf(text), false)),
+      b.map((text) => summarise(activationsOf(text), false)),
       measure,
     );
     const wanted = [...new Set([...a, ...b].join(""))].map((letter) => letter.charCodeAt(0)).sort((x, y) => x - y);
@@ -80,7 +80,7 @@ test("a comparison is the difference of means of what counts, feature by feature
 });
 
 test("sides changed about change the sign and nothing else", () => {
-  const sum = (text: string) => summarise(activationsOf(text));
+  const sum = (text: string) => summarise(activationsOf(text), false);
   const one = compare([sum("aab")], [sum("abc"), sum("c")], "mean");
   const other = compare([sum("abc"), sum("c")], [sum("aab")], "mean");
   assert.deepEqual([...one.difference], [...other.difference].map((value) => 0 - value));
@@ -118,7 +118,7 @@ test("what is listed is what was asked for, sorted, the unknown last either way"
 });
 
 test("dense features are left out, and q counts those that are left; an unknown density passes", () => {
-  const comparison = compare([summarise(activationsOf("ab"))], [summarise(activationsOf("bc"))], "max");
+  const comparison = compare([summarise(activationsOf("ab"), false)], [summarise(activationsOf("bc"), false)], "max");
   const densities = new Float64Array(FEATURES).fill(0.5);
   densities[97] = 0.001;
   densities[99] = NaN;
@@ -133,7 +133,7 @@ test("dense features are left out, and q counts those that are left; an unknown 
 });
 
 test("values can be shares of each feature's maximum; what never fired in the corpus has none", () => {
-  const comparison = compare([summarise(activationsOf("aab"))], [summarise(activationsOf("c"))], "max");
+  const comparison = compare([summarise(activationsOf("aab"), false)], [summarise(activationsOf("c"), false)], "max");
   const maxima = new Float64Array(FEATURES).fill(4);
   maxima[98] = 0;
   const rows = rowsOf(comparison, { densities: null, maxima }, 1, null);
@@ -144,20 +144,20 @@ test("values can be shares of each feature's maximum; what never fired in the co
 test("the file holds exact numbers, and no text of it is run by a spreadsheet", () => {
   const rows = [row(12, { difference: 1 / 3, peak: "=1+1", p: 0.05, q: 0.5 }), row(13, { density: NaN, firesA: 0, firesB: 3 })];
   const explanation = (feature: number) => (feature === 12 ? '=cmd("x"), y' : "");
-  const lines = contrastCsv(rows, { measure: "mean", unit: "activation", sets: true, explanation }).split("\r\n");
+  const lines = contrastCsv(rows, { measure: "mean", bos: false, unit: "activation", sets: true, explanation }).split("\r\n");
   assert.deepEqual(lines, [
     "feature_idx,explanation,strongest_on,activation_density,mean_a,mean_b,difference,only,lines_a,lines_b,p,q",
     `12,"'=cmd(""x""), y","""=1+1""",0.01,1,0,${1 / 3},a,1,0,0.05,0.5`,
     '13,,"""x""",,1,0,1,b,0,3,,',
     "",
   ]);
-  const shares = contrastCsv(rows, { measure: "max", unit: "share", sets: false, explanation });
-  assert.ok(shares.includes(",max_share_a,max_share_b,") && !shares.includes("lines_a"));
+  const shares = contrastCsv(rows, { measure: "max", bos: true, unit: "share", sets: false, explanation });
+  assert.ok(shares.includes(",max_with_bos_share_a,max_with_bos_share_b,") && !shares.includes("lines_a"));
 });
 
 test("every view survives its address; what an address makes up counts as plain", () => {
   const plain = readView({});
-  assert.deepEqual(viewState(plain), { sae: "", kind: "", by: "", in: "", show: "", densest: "", sort: "", relabellings: "", rows: "" });
+  assert.deepEqual(viewState(plain), { sae: "", kind: "", by: "", bos: "", in: "", show: "", densest: "", sort: "", relabellings: "", rows: "" });
   for (let seed = 1; seed <= 200; seed++) {
     const dice = new Dice(seed);
     const odd = HOSTILE.filter((sign) => sign !== "a");
@@ -165,6 +165,7 @@ test("every view survives its address; what an address makes up counts as plain"
       sae: dice.pick(["", "alpha", "b-2"]),
       kind: dice.pick(["texts", "lines"] as const),
       measure: dice.pick(MEASURES),
+      bos: dice.pick([false, true]),
       unit: dice.pick(["activation", "share"] as const),
       show: dice.pick(["all", "a", "b", "only-a", "only-b"] as const),
       densest: dice.pick([1, 0.5, 0.1, 0.01, 0.001]),
@@ -199,13 +200,13 @@ test("both sides are run text by text, with progress told before each", async ()
   const sides = await readSides(model, "lines", { a: "ab\n\nb", b: "c" }, tick, signal);
   assert.deepEqual(model.asked, ["ab", "b", "c"]);
   assert.deepEqual(told.map(({ done, total }) => `${done}/${total}`), ["0/3", "1/3", "2/3"]);
-  assert.deepEqual([sides.a.length, sides.b.length, sides.cut, sides.sae], [2, 1, 0, "alpha"]);
+  assert.deepEqual([sides.own.a.length, sides.own.b.length, sides.cut, sides.sae], [2, 1, 0, "alpha"]);
 });
 
 test("a text that is too long is cut, and how much is told", async () => {
   const sides = await readSides(fakeModel(), "texts", { a: "a".repeat(5000), b: "b" }, silent, signal);
   assert.ok(sides.cut > 0);
-  assert.equal((sides.a[0]?.tokens ?? 0) + sides.cut, 5000);
+  assert.equal((sides.own.a[0]?.tokens ?? 0) + sides.cut, 5000);
 });
 
 test("cancelling ends the reading, and a failure of the model is passed on", async () => {
@@ -224,18 +225,52 @@ test("cancelling ends the reading, and a failure of the model is passed on", asy
 test("findings are worked out once for each measure and number of relabellings; single texts are not tested", async () => {
   const sides = await readSides(fakeModel(), "lines", { a: "ab\nab\nb", b: "c\nbc\nc" }, silent, signal);
   const findings = new Findings(sides);
-  assert.equal(findings.comparison("max"), findings.comparison("max"));
-  assert.notEqual(findings.comparison("max"), findings.comparison("sum"));
-  assert.equal(findings.permutation("max", 9999), null);
+  const [max, sum] = (["max", "sum"] as const).map((measure) => ({ measure, bos: false })) as [Counting, Counting];
+  assert.equal(findings.comparison(max), findings.comparison(max));
+  assert.notEqual(findings.comparison(max), findings.comparison(sum));
+  assert.equal(findings.permutation(max, 9999), null);
   let ticks = 0;
   const tick = () => Promise.resolve(void ticks++);
-  await findings.test("max", 9999, tick);
-  const made = findings.permutation("max", 9999);
+  await findings.test(max, 9999, tick);
+  const made = findings.permutation(max, 9999);
   assert.deepEqual([made?.exact, made?.count], [true, 20]);
-  await findings.test("max", 9999, tick);
+  await findings.test(max, 9999, tick);
   assert.equal(ticks, 1);
-  assert.equal(findings.permutation("sum", 9999), null);
+  assert.equal(findings.permutation(sum, 9999), null);
   const single = new Findings(await readSides(fakeModel(), "texts", { a: "a", b: "b" }, silent, signal));
-  await single.test("max", 9999, tick);
-  assert.equal(single.permutation("max", 9999), null);
+  await single.test(max, 9999, tick);
+  assert.equal(single.permutation(max, 9999), null);
+});
+
+test("with BOS a summary counts one token more, and what fires on it", () => {
+  for (const text of ["a", "abc", "日b"]) {
+    const [own, all] = [false, true].map((bos) => summarise(activationsOf(text), bos));
+    assert.equal(all?.tokens, (own?.tokens ?? 0) + 1);
+    assert.deepEqual([...(all?.features ?? [])], [1, ...(own?.features ?? [])]);
+    assert.deepEqual([all?.max[0], all?.sum[0], all?.peak[0]], [99, 99, "<bos>"]);
+    assert.deepEqual([...(all?.max.slice(1) ?? [])], [...(own?.max ?? [])]);
+  }
+});
+
+test("BOS counts where it is asked for, in findings of their own", async () => {
+  const sides = await readSides(fakeModel(), "lines", { a: "ab\nb", b: "c" }, silent, signal);
+  const findings = new Findings(sides);
+  const [left, counted] = [false, true].map((bos) => ({ measure: "mean", bos }) as const) as [Counting, Counting];
+  assert.deepEqual([...findings.comparison(left).features], [97, 98, 99]);
+  const { features, a, b, difference } = findings.comparison(counted);
+  assert.deepEqual([...features], [1, 97, 98, 99]);
+  // 99 on BOS: means over 3 and 2 tokens on side A, over 2 on side B.
+  assert.deepEqual([a[0], b[0], difference[0]], [(33 + 49.5) / 2, 49.5, (33 + 49.5) / 2 - 49.5]);
+  await findings.test(counted, 9999, silent);
+  assert.equal(findings.permutation(left, 9999), null);
+  assert.equal(findings.permutation(counted, 9999)?.p.length, 4);
+});
+
+test("an SAE whose windows have no BOS counts the same either way", async () => {
+  const model = fakeModel();
+  const bare = { ...model, sae: { ...model.sae, prepend_bos: false } };
+  const sides = await readSides(bare, "texts", { a: "ab", b: "c" }, silent, signal);
+  assert.equal(sides.all, null);
+  assert.equal(countedOf(sides, true), sides.own);
+  assert.deepEqual([...new Findings(sides).comparison({ measure: "max", bos: true }).features], [97, 98, 99]);
 });

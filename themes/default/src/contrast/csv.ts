@@ -9,6 +9,8 @@ const LINE_END = "\r\n";
 /** What a file says of the rows besides their own numbers. */
 export interface CsvFacts {
   measure: Measure;
+  /** Whether BOS counts. */
+  bos: boolean;
   unit: Unit;
   /** Texts per side are more than one: columns of their counts, p and q are written. */
   sets: boolean;
@@ -16,8 +18,8 @@ export interface CsvFacts {
 }
 
 /** `rows` as CSV with a heading: exact numbers, `only` is the side on which alone a feature fires. */
-export function contrastCsv(rows: readonly Row[], { measure, unit, sets, explanation }: CsvFacts): string {
-  const value = unit === "share" ? `${measure}_share` : measure;
+export function contrastCsv(rows: readonly Row[], { measure, bos, unit, sets, explanation }: CsvFacts): string {
+  const value = `${measure}${bos ? "_with_bos" : ""}${unit === "share" ? "_share" : ""}`;
   const number = (exact: number) => csvNumber(exact, "float64");
   const columns: [name: string, field: (row: Row) => string][] = [
     ["feature_idx", ({ feature }) => String(feature)],

@@ -9,13 +9,21 @@ import type { Kind } from "./state.ts";
 import { summarise } from "./summary.ts";
 import type { TextSummary } from "./summary.ts";
 
+/** What the texts of each side come to. */
+export interface Summaries {
+  a: TextSummary[];
+  b: TextSummary[];
+}
+
 /** The texts of both sides, summarised. */
 export interface Sides {
   kind: Kind;
   /** Slug of the SAE. */
   sae: string;
-  a: TextSummary[];
-  b: TextSummary[];
+  /** Without BOS, which is the same in every text. */
+  own: Summaries;
+  /** With it; null where this SAE's windows do not begin with one. */
+  all: Summaries | null;
   /** Characters left out of texts that were too long. */
   cut: number;
 }
@@ -49,21 +57,37 @@ export async function readSides(
 ): Promise<Sides> {
   const [a, b] = [textsOf(typed.a, kind), textsOf(typed.b, kind)];
   const total = a.length + b.length;
-  const summaries: TextSummary[] = [];
+  const { prepend_bos: hasBos, slug } = model.sae;
+  const [own, all]: [TextSummary[], TextSummary[]] = [[], []];
   let cut = 0;
   for (const text of [...a, ...b]) {
-    await tick({ doing: "texts", done: summaries.length, total });
+    await tick({ doing: "texts", done: own.length, total });
     const fitted = await fitText(model, text);
     cut += fitted.cut;
-    summaries.push(summarise(await model.activations(fitted.text, signal)));
+    const found = await model.activations(fitted.text, signal);
+    own.push(summarise(found, false));
+    if (hasBos) all.push(summarise(found, true));
   }
-  return { kind, sae: model.sae.slug, a: summaries.slice(0, a.length), b: summaries.slice(a.length), cut };
+  const parted = (texts: TextSummary[]) => ({ a: texts.slice(0, a.length), b: texts.slice(a.length) });
+  return { kind, sae: slug, own: parted(own), all: hasBos ? parted(all) : null, cut };
 }
 
-/** What follows from two sides, worked out once for each measure and number of relabellings. */
+/** What decides the numbers of a comparison. */
+export interface Counting {
+  measure: Measure;
+  /** Whether BOS counts, where the SAE has one. */
+  bos: boolean;
+}
+
+/** The summaries that count. */
+export function countedOf({ own, all }: Sides, bos: boolean): Summaries {
+  return bos ? (all ?? own) : own;
+}
+
+/** What follows from two sides, worked out once for each way of counting and number of relabellings. */
 export class Findings {
   readonly sides: Sides;
-  private readonly comparisons = new Map<Measure, Comparison>();
+  private readonly comparisons = new Map<string, Comparison>();
   private readonly permutations = new Map<string, Permutation>();
 
   constructor(sides: Sides) {
@@ -71,26 +95,28 @@ export class Findings {
   }
 
   /** Both sides feature by feature. */
-  comparison(measure: Measure): Comparison {
-    const { a, b } = this.sides;
-    const known = this.comparisons.get(measure) ?? compare(a, b, measure);
-    this.comparisons.set(measure, known);
+  comparison({ measure, bos }: Counting): Comparison {
+    const key = `${measure} ${bos}`;
+    const { a, b } = countedOf(this.sides, bos);
+    const known = this.comparisons.get(key) ?? compare(a, b, measure);
+    this.comparisons.set(key, known);
     return known;
   }
 
   /** The test of sets, where it has been made. */
-  permutation(measure: Measure, most: number): Permutation | null {
-    return this.permutations.get(`${measure} ${most}`) ?? null;
+  permutation({ measure, bos }: Counting, most: number): Permutation | null {
+    return this.permutations.get(`${measure} ${bos} ${most}`) ?? null;
   }
 
   /** Makes the test, unless it has been made or the sides are single texts. */
-  async test(measure: Measure, most: number, tick: Tick): Promise<void> {
-    if (this.sides.kind === "texts" || this.permutation(measure, most) !== null) return;
+  async test(counting: Counting, most: number, tick: Tick): Promise<void> {
+    if (this.sides.kind === "texts" || this.permutation(counting, most) !== null) return;
     const manner = {
       most,
       seed: SEED,
       tick: (done: number, total: number) => tick({ doing: "relabellings", done, total }),
     };
-    this.permutations.set(`${measure} ${most}`, await permute(this.comparison(measure), manner));
+    const { measure, bos } = counting;
+    this.permutations.set(`${measure} ${bos} ${most}`, await permute(this.comparison(counting), manner));
   }
 }

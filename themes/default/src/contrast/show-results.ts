@@ -6,7 +6,7 @@ import { leastP } from "./permute.ts";
 import type { Permutation } from "./permute.ts";
 import { onlyOn } from "./rows.ts";
 import type { Row } from "./rows.ts";
-import { SEED } from "./session.ts";
+import { countedOf, SEED } from "./session.ts";
 import type { Sides } from "./session.ts";
 import { DENSITIES, RELABELLINGS } from "./state.ts";
 import type { ContrastView, Shown, Unit } from "./state.ts";
@@ -51,7 +51,7 @@ export function showResults(scene: ResultScene, actions: ResultActions): Templat
       <button type="button" class="tool" ?disabled=${scene.busy || scene.rows.length === 0} @click=${() => actions.save()}>Save as CSV</button>
     </div>
     ${showSelection(scene, actions)}
-    <p class="note" role="status">${scene.stale ? "The texts have changed since: compare again. " : ""}${told(scene.sides)}</p>
+    <p class="note" role="status">${scene.stale ? "The texts have changed since: compare again. " : ""}${told(scene.sides, scene.view.bos)}</p>
     ${scene.permutation === null ? showUntested(scene, actions) : showTest(scene, scene.permutation)}`;
 }
 
@@ -65,8 +65,14 @@ const UNITS: readonly [Unit, string][] = [
   ["share", "shares of each maximum"],
 ];
 
-function showMeasure({ view, hasMaxima }: ResultScene, { change }: ResultActions): TemplateResult {
+const BOS: readonly [string, string][] = [
+  ["", "left out"],
+  ["1", "counted"],
+];
+
+function showMeasure({ view, sides, hasMaxima }: ResultScene, { change }: ResultActions): TemplateResult {
   return html`${showSelect("by", MEASURES, view.measure, (value) => change({ measure: value as Measure }))}
+  ${sides.all === null ? nothing : showSelect("BOS", BOS, view.bos ? "1" : "", (value) => change({ bos: value === "1" }))}
   ${hasMaxima ? showSelect("in", UNITS, view.unit, (value) => change({ unit: value as Unit })) : nothing}`;
 }
 
@@ -119,12 +125,16 @@ function showSelection({ view, rows }: ResultScene, { change }: ResultActions): 
 }
 
 /** What was compared, in sentences. */
-export function told({ kind, a, b, cut }: Sides): string {
-  const all = [...a, ...b];
-  const windows = all.reduce((sum, text) => sum + text.windows, 0);
-  const replaced = all.reduce((sum, text) => sum + text.replaced, 0);
-  const sentences = [`A: ${toldSide(a, kind)}; B: ${toldSide(b, kind)}. BOS, the same in every text, is left out.`];
-  if (windows > all.length) sentences.push(`Longer than the context: read in ${integer(windows)} windows.`);
+export function told(sides: Sides, bos: boolean): string {
+  const { kind, all, cut } = sides;
+  const { a, b } = countedOf(sides, bos);
+  const texts = [...a, ...b];
+  const windows = texts.reduce((sum, text) => sum + text.windows, 0);
+  const replaced = texts.reduce((sum, text) => sum + text.replaced, 0);
+  const sentences = [`A: ${toldSide(a, kind)}; B: ${toldSide(b, kind)}.`];
+  if (all !== null)
+    sentences.push(bos ? "BOS, which begins every window, counts." : "BOS, the same in every text, is left out.");
+  if (windows > texts.length) sentences.push(`Longer than the context: read in ${integer(windows)} windows.`);
   if (replaced > 0) sentences.push(`${integer(replaced)} characters that are no text were read as U+FFFD.`);
   if (cut > 0) sentences.push(`${integer(cut)} characters at the end were too many and were left out.`);
   return sentences.join(" ");
@@ -137,8 +147,8 @@ function toldSide(texts: readonly TextSummary[], kind: Sides["kind"]): string {
   return `${texts.length === 1 ? "1 line" : `${integer(texts.length)} lines`}, ${counted}`;
 }
 
-function showTest({ rows, sides: { a, b }, view }: ResultScene, { exact, count }: Permutation): TemplateResult {
-  const least = leastP(a.length, b.length, view.relabellings);
+function showTest({ rows, sides: { own }, view }: ResultScene, { exact, count }: Permutation): TemplateResult {
+  const least = leastP(own.a.length, own.b.length, view.relabellings);
   const how = exact
     ? `all ${integer(count)} relabellings were looked at`
     : `of ${integer(count)} relabellings drawn at random (seed ${SEED}), with b as far, p = (b + 1) / (${integer(count)} + 1)`;

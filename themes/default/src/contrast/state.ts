@@ -18,6 +18,8 @@ export interface ContrastView {
   sae: string;
   kind: Kind;
   measure: Measure;
+  /** Whether BOS counts. */
+  bos: boolean;
   unit: Unit;
   show: Shown;
   /** Features that fire on a larger share of tokens are left out; 1 leaves out none. */
@@ -55,6 +57,7 @@ export function readView(state: ViewState): ContrastView {
     sae: state["sae"] ?? "",
     kind: pick<Kind>(["texts", "lines"], state["kind"], "texts"),
     measure: pick(MEASURES, state["by"], "max"),
+    bos: state["bos"] === "1",
     unit: pick<Unit>(["activation", "share"], state["in"], "activation"),
     show: pick(SHOWN, state["show"], "all"),
     densest: pick(DENSITIES, Number(state["densest"] ?? 1), 1),
@@ -72,6 +75,7 @@ export function viewState(view: ContrastView): ViewState {
     sae: view.sae,
     kind: unless("texts", view.kind),
     by: unless("max", view.measure),
+    bos: view.bos ? "1" : "",
     in: unless("activation", view.unit),
     show: unless("all", view.show),
     densest: unless(1, view.densest),

@@ -2,7 +2,7 @@ import type { TextActivations } from "../model/client.ts";
 
 /** What one text makes the features do. Lists run over the features that fire in it, ascending. */
 export interface TextSummary {
-  /** Tokens looked at: BOS, which is the same in every text, is left out. */
+  /** Tokens looked at. */
   tokens: number;
   /** Windows the text was cut into. */
   windows: number;
@@ -17,15 +17,15 @@ export interface TextSummary {
   peak: string[];
 }
 
-/** The summary of `activations`; a feature fires where its activation is above zero. */
-export function summarise(activations: TextActivations): TextSummary {
+/** The summary of `activations`, with or without BOS; a feature fires where its activation is above zero. */
+export function summarise(activations: TextActivations, withBos: boolean): TextSummary {
   const { nFeatures, values, bos, windows, replaced } = activations;
   const max = new Float64Array(nFeatures);
   const sum = new Float64Array(nFeatures);
   const at = new Uint32Array(nFeatures);
   let tokens = 0;
-  for (const [token, left] of bos.entries()) {
-    if (left) continue;
+  for (const [token, isBos] of bos.entries()) {
+    if (isBos && !withBos) continue;
     tokens++;
     const row = token * nFeatures;
     for (let feature = 0; feature < nFeatures; feature++) {

@@ -85,7 +85,7 @@ class ContrastPage extends LightElement {
     writeState(viewState(this.view));
     this.requestUpdate();
     // A sort or a filter needs no new test, and must not end one.
-    if (this.findings !== null && (view.measure ?? view.relabellings) !== undefined) this.retest();
+    if (this.findings !== null && (view.measure ?? view.bos ?? view.relabellings) !== undefined) this.retest();
   }
 
   private retest(): void {
@@ -120,8 +120,7 @@ class ContrastPage extends LightElement {
   }
 
   private async test(signal: AbortSignal): Promise<void> {
-    const { measure, relabellings } = this.view;
-    await this.findings?.test(measure, relabellings, this.ticker(signal));
+    await this.findings?.test(this.view, this.view.relabellings, this.ticker(signal));
   }
 
   /** Does one thing at a time; another ends what is under way. */
@@ -153,24 +152,25 @@ class ContrastPage extends LightElement {
 
   /** Every row that passes the limit of the density, and those that are listed, in order. */
   private rows(findings: Findings): Listing {
-    const { measure, unit, densest, relabellings, show, order } = this.view;
-    const permutation = findings.permutation(measure, relabellings);
-    const key = JSON.stringify([measure, unit, densest, relabellings, show, order]);
+    const { measure, bos, unit, densest, relabellings, show, order } = this.view;
+    const permutation = findings.permutation(this.view, relabellings);
+    const key = JSON.stringify([measure, bos, unit, densest, relabellings, show, order]);
     const { listing: known } = this;
     // Typing draws the page anew; thousands of rows are not sorted for that.
     if (known?.key === key && known.findings === findings && known.permutation === permutation) return known;
-    const all = rowsOf(findings.comparison(measure), inUnit(this.known, unit), densest, permutation);
+    const all = rowsOf(findings.comparison(this.view), inUnit(this.known, unit), densest, permutation);
     this.listing = { key, findings, permutation, all, listed: sortedRows(shownRows(all, show), order) };
     return this.listing;
   }
 
   private async save({ sides }: Findings, listed: readonly Row[]): Promise<void> {
     const { measure, unit } = this.view;
+    const bos = this.view.bos && sides.all !== null;
     try {
       const data = await openTable(sides.sae);
       await new TableLoader(sides.sae, data, () => undefined).all([TITLES]);
       const explanation = (feature: number) => data.explanation(feature);
-      const text = contrastCsv(listed, { measure, unit, sets: sides.kind === "lines", explanation });
+      const text = contrastCsv(listed, { measure, bos, unit, sets: sides.kind === "lines", explanation });
       download(`contrast-${sides.sae}.csv`, "text/csv", text);
     } catch (error) {
       this.problem = messageOf(error);
@@ -211,7 +211,7 @@ class ContrastPage extends LightElement {
               order: view.order,
               measure: view.measure,
               unit: view.unit,
-              sets: sides.kind === "lines" ? { nA: sides.a.length, nB: sides.b.length } : null,
+              sets: sides.kind === "lines" ? { nA: sides.own.a.length, nB: sides.own.b.length } : null,
               widest: rows.reduce((most, { difference }) => Math.max(most, Math.abs(difference) || 0), 0),
               titleOf: (feature) => this.names?.row(feature),
               sort: (by) => this.change({ order: clickedOrder(view.order, by) }),
