@@ -19,7 +19,7 @@ function append(script: Script): void {
   const path = join(folder, "data", /data\/(.*\.js)/.exec(script.src)?.[1] ?? "");
   queueMicrotask(() => {
     if (!existsSync(path)) return script.listeners.get("error")?.();
-    const [, key = "", payload = ""] = /^atlasShard\("([^"]*)","([^"]*)"\)/.exec(readFileSync(path, "utf8")) ?? [];
+    const [, key = "", payload = ""] = /^\ufeffatlasShard\("([^"]*)","([^"]*)"\)/.exec(readFileSync(path, "utf16le")) ?? [];
     globalThis.atlasShard(key, payload);
     script.listeners.get("load")?.();
   });

@@ -1,15 +1,15 @@
-"""Reading back a data file of a site: `atlasShard("<key>","<base64 of gzip of JSON, or of bytes>");`."""
+"""Reading back a data file of a site: `atlasShard("<key>","<letters of gzip of JSON, or of bytes>");`."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 import zlib
 from typing import Any, NoReturn
 
-_SHARD = re.compile(rb'atlasShard\("([a-z0-9/_.-]+)","([A-Za-z0-9+/]*={0,2})"\);\s*')
+from atlas.store.letters import ENCODING, MARK, from_letters
+
+_SHARD = re.compile(r'atlasShard\("([a-z0-9/_.-]+)","([^"\\]*)"\);\s*')
 _GZIP = 31
 """`wbits` of zlib for a gzip stream."""
 
@@ -31,19 +31,20 @@ def decode_shard(data: bytes) -> tuple[str, Any]:
 
     The content is bytes in the folders `BYTES_FOLDERS`, else what the JSON says.
     """
-    match = _SHARD.fullmatch(data)
+    text = data.removeprefix(MARK).decode(ENCODING, "replace") if data.startswith(MARK) else ""
+    match = _SHARD.fullmatch(text)
     if match is None:
-        raise ShardError('is not of the form atlasShard("key","base64");')
-    key, content = match.group(1).decode("ascii"), _inflate(match.group(2))
+        raise ShardError('is not of the form atlasShard("key","letters"); in UTF-16')
+    key, content = match.group(1), _inflate(match.group(2))
     return key, content if BYTES_FOLDERS.intersection(key.split("/")[1:-1]) else _json(content)
 
 
-def _inflate(text: bytes) -> bytes:
+def _inflate(text: str) -> bytes:
     try:
-        packed = base64.b64decode(text, validate=True)
+        packed = from_letters(text)
         stream = zlib.decompressobj(_GZIP)
         data = stream.decompress(packed, MAX_JSON_BYTES)
-    except (binascii.Error, ValueError, zlib.error) as error:
+    except (ValueError, zlib.error) as error:
         raise ShardError(f"does not decode ({error})") from error
     if not stream.eof:
         raise ShardError("is cut short, or too large to read")

@@ -32,7 +32,7 @@ RUNTIME = "ort.wasm"
 WEBGPU = {"ort.webgpu.wasm": "model/webgpu/runtime", "worker.webgpu": "model/webgpu/worker"}
 """The theme's runtime for graphics processors, and the source of the worker that runs it → its shards."""
 
-WEIGHT_RATIO, RUNTIME_RATIO = 1.27, 0.35
+WEIGHT_RATIO, RUNTIME_RATIO = 1.09, 0.3
 """Bytes of data files for one byte of weights or directions, and of the runtime (measured on the demo)."""
 
 

@@ -1,10 +1,9 @@
 """Data files for scripts. A classic script is the only thing a browser reads from file://, hence the one form
-`atlasShard("<key>","<base64 of gzip of JSON, or of bytes>");` at data/<key>.js.
+`atlasShard("<key>","<letters of gzip of JSON, or of bytes>");` at data/<key>.js (`atlas.store.letters`).
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from atlas.render import columns
 from atlas.render.choice import choice_payload
 from atlas.render.packing import gzip_parts
+from atlas.store.letters import ENCODING, MARK, to_letters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LEVEL = 5
 _GZIP = 31
+_END = '");\n'.encode(ENCODING)
 
 
 def encode_shard(key: str, payload: Any) -> bytes:
@@ -41,7 +42,8 @@ def encode_parts(key: str, parts: Sequence[bytes]) -> bytes:
 
 
 def _file(key: str, packed: bytes) -> bytes:
-    return b'atlasShard("%b","%b");\n' % (key.encode(), base64.b64encode(packed))
+    begin = f'atlasShard("{key}","'.encode(ENCODING)
+    return b"".join((MARK, begin, to_letters(packed), _END))
 
 
 def _json(payload: Any) -> bytes:

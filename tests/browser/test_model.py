@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,9 +14,11 @@ import numpy as np
 import pytest
 
 import atlas
+from atlas.check.shard import decode_shard
 from atlas.config import RenderConfig
 from atlas.render.output import Output
 from atlas.render.site import render_site
+from atlas.store.letters import ENCODING, MARK, from_letters, to_letters
 from tests.support import requirements
 from tests.support.in_browser import ModelRefusedError, PageModel
 from tests.support.synthetic import BOS, SPECIAL, make_atlas
@@ -139,9 +139,9 @@ def by_hand(toy: Toy, slug: str, ids: list[int]) -> np.ndarray:
 
 def rewrite(path: Path, change: Callable[[bytes], bytes]) -> None:
     """Replace what the data file at `path` holds by `change(its bytes)`."""
-    begin, packed, end = re.split(r'(?<=,")|(?="\);)', path.read_text(encoding="ascii"))
-    data = change(gzip.decompress(base64.b64decode(packed)))
-    path.write_text(begin + base64.b64encode(gzip.compress(data)).decode() + end, encoding="ascii")
+    begin, packed, end = re.split(r'(?<=,")|(?="\);)', path.read_text(encoding="utf-16"))
+    data = gzip.compress(change(gzip.decompress(from_letters(packed))))
+    path.write_bytes(MARK + f"{begin}{to_letters(data).decode(ENCODING)}{end}".encode(ENCODING))
 
 
 @pytest.fixture
@@ -459,15 +459,15 @@ class TestRefusals:
 
     def test_a_part_that_is_missing_or_cut_short_is_refused(self, visit: Visitor, copy: Toy):
         part = copy.site / "data/model/files/alpha-weights/1.js"
-        text = part.read_text(encoding="ascii")
-        part.write_text(text.replace('");', "")[:-40] + '");\n', encoding="ascii")
+        text = part.read_text(encoding="utf-16")
+        part.write_text(text.replace('");', "")[:-40] + '");\n', encoding="utf-16")
         _, model = begin(visit, copy.site)
         with pytest.raises(ModelRefusedError, match=r"shard: .*alpha\.weights is damaged"):
             model.open("alpha")
         part.unlink()
         with pytest.raises(ModelRefusedError, match=r"shard: .*alpha-weights/1\.js could not be loaded"):
             model.open("alpha")
-        part.write_text(text, encoding="ascii")
+        part.write_text(text, encoding="utf-16")
         assert model.open("alpha").activations("a")["windows"] == 1
 
     def test_what_a_graph_cannot_do_is_refused(self, opened: PageModel):
@@ -480,8 +480,7 @@ class TestRefusals:
 
 
 def test_the_index_says_what_the_files_are(toy: Toy):
-    text = (toy.site / "data/model/index.js").read_text(encoding="ascii")
-    info = json.loads(gzip.decompress(base64.b64decode(text.split('","')[1].split('"')[0])))
+    info = decode_shard((toy.site / "data/model/index.js").read_bytes())[1]
     for file in info["files"]:
         parts = list((toy.site / "data" / file["key"]).iterdir())
         assert len(parts) == file["parts"]

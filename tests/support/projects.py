@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import re
@@ -18,6 +17,7 @@ import yaml
 
 from atlas.check.shard import BYTES_FOLDERS
 from atlas.cli import main
+from atlas.store.letters import from_letters
 from tests.support import models
 from tests.support.feature_shards import read_features
 
@@ -168,9 +168,9 @@ def feature_text(project: Project, feature_idx: int = 0, slug: str = SLUG) -> st
 def shard_contents(site: Path) -> Iterator[tuple[str, bytes]]:
     """(path, content) of every data file of a site."""
     for path in sorted((site / "data").rglob("*.js")):
-        call = re.fullmatch(r'atlasShard\("[^"]+","([^"]+)"\);\s*', path.read_text(encoding="ascii"))
+        call = re.fullmatch(r'atlasShard\("[^"]+","([^"]+)"\);\s*', path.read_text(encoding="utf-16"))
         assert call is not None, path
-        yield path.relative_to(site).as_posix(), gzip.decompress(base64.b64decode(call[1]))
+        yield path.relative_to(site).as_posix(), gzip.decompress(from_letters(call[1]))
 
 
 def _refuse_constant(name: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from atlas.store.letters import ENCODING, MARK, to_letters
 
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; "
@@ -20,8 +21,13 @@ ROWS_PER_SHARD = 2048
 
 def shard(key: str, content: Any) -> bytes:
     """A data file."""
-    packed = base64.b64encode(gzip.compress(json.dumps(content).encode(), mtime=0)).decode()
-    return f'atlasShard("{key}","{packed}");\n'.encode()
+    return packed_shard(key, gzip.compress(json.dumps(content).encode(), mtime=0))
+
+
+def packed_shard(key: str, packed: bytes) -> bytes:
+    """The data file that carries the gzip stream `packed`."""
+    text = f'atlasShard("{key}","{to_letters(packed).decode(ENCODING)}");\n'
+    return MARK + text.encode(ENCODING)
 
 
 def page(root: str, body: str, *, head: str = "", build: str = "b1", policy: str = POLICY) -> str:

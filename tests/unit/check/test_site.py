@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import time
 
 import pytest
 
 from atlas import check
-from tests.support.tiny_site import POLICY, make_site, page, seal, shard, write
+from tests.support.tiny_site import POLICY, make_site, packed_shard, page, seal, shard, write
 
 
 def check_site(site, progress=None):
@@ -217,22 +216,25 @@ def test_pages_of_two_builds_are_noticed(site):
     ("data", "problem"),
     [
         (b"", "is not of the form"),
-        (b'atlasShard("alpha/map","AAAA");', "does not decode"),
-        (b'atlasShard("alpha/map","A");', "does not decode"),
-        (b'alert(1);atlasShard("alpha/map","AAAA");', "is not of the form"),
-        (shard("alpha/map", {"x": [1]})[:-30] + b'");', "does not decode"),
+        ('atlasShard("alpha/map","AAAA");'.encode("utf-16"), "does not decode"),
+        ('atlasShard("alpha/map","A");'.encode("utf-16"), "does not decode"),
+        ('atlasShard("alpha/map","\u3030");'.encode("utf-16"), "is cut short"),
+        (b'atlasShard("alpha/map","AAAA");', "is not of the form"),
+        ('alert(1);atlasShard("alpha/map","AAAA");'.encode("utf-16"), "is not of the form"),
+        (shard("alpha/map", {"x": [1]}) + b"\x00", "is not of the form"),
+        (shard("alpha/map", {"x": [1]})[:-30] + '");'.encode("utf-16-le"), "does not decode"),
         (shard("beta/map", {"x": []}), "registers itself as 'beta/map'"),
         (shard("alpha/map", {"x": [float("nan")]}), "NaN is not JSON"),
         (
-            b'atlasShard("alpha/map","' + base64.b64encode(gzip.compress(b"[" * 100_000, mtime=0)) + b'");',
+            packed_shard("alpha/map", gzip.compress(b"[" * 100_000, mtime=0)),
             "is not JSON",
         ),
         (
-            b'atlasShard("alpha/map","' + base64.b64encode(gzip.compress(b"{}", mtime=0) + b"tail") + b'");',
+            packed_shard("alpha/map", gzip.compress(b"{}", mtime=0) + b"tail"),
             "has bytes after its end",
         ),
         (
-            b'atlasShard("alpha/map","' + base64.b64encode(gzip.compress(b"{}", mtime=0)[:-6]) + b'");',
+            packed_shard("alpha/map", gzip.compress(b"{}", mtime=0)[:-6]),
             "is cut short",
         ),
     ],

@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib";
 import { test } from "node:test";
 import type { Answer, Request } from "../src/model/messages.ts";
 import type { ModelPayload, SaeModelPayload } from "../src/payloads.ts";
+import { toLetters } from "./support/letters.ts";
 
 const answers: Answer[] = [];
 let listener: (event: { data: Request }) => void = () => assert.fail("the worker does not listen");
@@ -47,7 +48,7 @@ async function ask(...requests: Request[]): Promise<Answer[]> {
 }
 
 function part(call: number, file: string, text: string, place = 0): Request {
-  return { call, name: "part", argument: { file, place, payload: gzipSync(text).toString("base64") } };
+  return { call, name: "part", argument: { file, place, payload: toLetters(gzipSync(text)) } };
 }
 
 test("before a model is open, only parts and opening are possible", async () => {

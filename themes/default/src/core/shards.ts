@@ -21,7 +21,7 @@ const receivers = new Map<string, Receiver>();
 const cache = new Map<string, Promise<unknown>>();
 
 declare global {
-  /** Called by every data file with its key and its base64 of gzip. */
+  /** Called by every data file with its key and the letters of its gzip. */
   var atlasShard: (key: string, payload: string) => void;
 }
 

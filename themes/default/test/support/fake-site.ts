@@ -1,5 +1,6 @@
 // A site in memory: stands in for the few parts of the DOM that the shard transport needs.
 import { gzipSync } from "node:zlib";
+import { toLetters } from "./letters.ts";
 
 /** How a data file answers: its payload, or what goes wrong. */
 export type Answer =
@@ -59,13 +60,13 @@ export function fakeSite(payloads: Record<string, unknown> = {}): FakeSite {
   return site;
 }
 
-/** base64 of gzip of JSON, as a data file holds it. */
+/** The letters of gzip of JSON, as a data file holds them. */
 export function packed(payload: unknown): string {
   return packedBytes(Buffer.from(JSON.stringify(payload)));
 }
 
 function packedBytes(bytes: Uint8Array): string {
-  return gzipSync(bytes).toString("base64");
+  return toLetters(gzipSync(bytes));
 }
 
 function answer(site: FakeSite, script: FakeScript & { fire(type: string): void }): void {
