@@ -99,6 +99,7 @@ class SaeFiles:
         self.lists = Lists(builder.frames, self.data, builder.vocabulary, self.explanations)
         self.places = Places.read(store, entry.slug)
         self._overview = _Overview(builder.vocabulary)
+        self._hashed: tuple[Block, list[str]] | None = None
 
     def block_files(self, block: Block) -> Iterator[SiteFile]:
         """Pages and data file of the features of one shard."""
@@ -109,6 +110,12 @@ class SaeFiles:
 
     def hashes(self, block: Block) -> list[str]:
         """The content hash of each feature of `block`."""
+        read = block.read
+        if self._hashed is None or self._hashed[0] is not read:
+            self._hashed = read, self._read_hashes(read)
+        return self._hashed[1][block.start - read.start : block.stop - read.start]
+
+    def _read_hashes(self, block: Block) -> list[str]:
         explained = self.explanations.facts(block.start, block.stop)
         return content_hashes(self.data.drawn, block.raw, block.example_hashes, explained)
 

@@ -97,6 +97,12 @@ class Block:
     """Part of each feature's content hash for its examples, all of them."""
     effects: pa.Table | None
     """Rows of the table effects of the same features as `windows`; None where the dataset has none."""
+    _whole: Block | None = None
+
+    @property
+    def read(self) -> Block:
+        """The block of all features that were read together with these."""
+        return self._whole or self
 
     @property
     def size(self) -> int:
@@ -113,6 +119,7 @@ class Block:
             raw=raw,
             values=Values(raw),
             example_hashes=self.example_hashes[first:last],
+            _whole=self.read,
         )
 
 

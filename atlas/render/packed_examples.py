@@ -1,9 +1,11 @@
-"""The examples of a feature shard and the effects on them, in the order of `atlas.render.feature_shards`."""
+"""The examples of a feature shard and the effects on them, in the order of `atlas.render.feature_shards`.
+
+What can be done for all features of a read at once is done once for them, as in `packed_columns`.
+"""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,61 +15,86 @@ from atlas.stats.lists import flat_numbers, flatten
 from atlas.stats.ragged import offsets, ranges
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from atlas.render.dataset import Block
     from atlas.render.packing import Packer
     from atlas.render.pieces import ShardPieces
-    from atlas.render.windows import Windows
+    from atlas.render.windows import Vocabulary, Windows
 
     Integers = NDArray[np.int64]
 
 
-def put_examples(
-    packer: Packer,
-    block: Block,
-    pieces: ShardPieces,
-    documents: list[str],
-    largest: NDArray[np.float64],
-) -> list[str]:
-    """Put the examples of `block`, whose features have `largest` activations; returns documents' names."""
-    windows = block.windows
-    bounds = np.array(windows.bounds(block.start, block.stop))
-    part = slice(int(bounds[0]), int(bounds[-1]))
-    owner = np.repeat(np.arange(block.size), np.diff(bounds))
-    _put_groups(packer, windows, part, owner, block.size)
-    texts = _texts(windows, part, pieces, largest[owner])
-    used, document = np.unique(windows.document_idx[part], return_inverse=True)
-    packer.singles(windows.activation[part])
-    for values in (
-        document,
-        windows.context_idx[part],
-        windows.position[part],
-        windows.copies[part],
-        texts.peaks,
-        texts.lengths,
-        texts.hot,
-    ):
-        _put_based(packer, values)
-    packer.many(texts.places)
-    packer.many(texts.strengths)
-    packer.many(texts.pieces)
-    return [documents[number] if 0 <= number < len(documents) else "" for number in used.tolist()]
+class ReadExamples:
+    """The examples of all features of a read."""
+
+    def __init__(
+        self, read: Block, vocabulary: Vocabulary, largest: NDArray[np.float64], documents: list[str]
+    ) -> None:
+        """`largest` [n] are the features' largest activations, `documents` the names of all documents."""
+        self._start = read.start
+        self._windows = read.windows
+        self._documents = documents
+        bounds = np.array(read.windows.bounds(read.start, read.stop))
+        self._bounds: list[int] = bounds.tolist()
+        owner = np.repeat(np.arange(read.size), np.diff(bounds))
+        self._groups = _Groups(read.windows, owner, read.size)
+        self._texts = _Texts(read.windows, vocabulary, largest[owner])
+
+    def put(self, packer: Packer, pieces: ShardPieces, first: int, last: int) -> list[str]:
+        """Put those of the features first <= i < last, counted from the first of the read.
+
+        Returns the names of their documents.
+        """
+        windows, texts = self._windows, self._texts
+        part = slice(self._bounds[first], self._bounds[last])
+        self._groups.put(packer, slice(first, last))
+        used, document = np.unique(windows.document_idx[part], return_inverse=True)
+        packer.singles(windows.activation[part])
+        for values in (
+            document,
+            windows.context_idx[part],
+            windows.position[part],
+            windows.copies[part],
+            texts.peaks[part],
+            texts.lengths[part],
+            texts.hot[part],
+        ):
+            _put_based(packer, values)
+        hot = slice(texts.hot_bounds[part.start], texts.hot_bounds[part.stop])
+        packer.integers(texts.places[hot])
+        packer.integers(texts.strengths[hot])
+        packer.integers(texts.codes(part, pieces))
+        known = self._documents
+        return [known[number] if 0 <= number < len(known) else "" for number in used.tolist()]
 
 
-def _put_groups(packer: Packer, windows: Windows, part: slice, owner: Integers, size: int) -> None:
-    group, lower, upper = windows.group[part], windows.lower[part], windows.upper[part]
-    starts = np.flatnonzero(
-        (np.diff(owner, prepend=-1) != 0)
-        | (np.diff(group, prepend=-1) != 0)
-        | (lower != np.roll(lower, 1))
-        | (upper != np.roll(upper, 1))
-    )
-    packer.integers(np.bincount(owner[starts], minlength=size))
-    packer.integers(group[starts])
-    packer.integers(np.diff(starts, append=len(owner)))
-    packer.singles(lower[starts])
-    packer.singles(upper[starts])
+class _Groups:
+    """Where groups of examples begin, of all features of a read: [n_groups] each."""
+
+    def __init__(self, windows: Windows, owner: Integers, size: int) -> None:
+        lower, upper = windows.lower, windows.upper
+        self._starts = np.flatnonzero(
+            (np.diff(owner, prepend=-1) != 0)
+            | (np.diff(windows.group, prepend=-1) != 0)
+            | (lower != np.roll(lower, 1))
+            | (upper != np.roll(upper, 1))
+        )
+        self._counts = np.bincount(owner[self._starts], minlength=size)
+        self._bounds: list[int] = np.concatenate([[0], np.cumsum(self._counts)]).tolist()
+        self._lengths = np.diff(self._starts, append=len(owner))
+        self._codes = windows.group[self._starts]
+        self._lower, self._upper = lower[self._starts], upper[self._starts]
+
+    def put(self, packer: Packer, features: slice) -> None:
+        """Put the groups of `features`."""
+        part = slice(self._bounds[features.start], self._bounds[features.stop])
+        packer.integers(self._counts[features])
+        packer.integers(self._codes[part])
+        packer.integers(self._lengths[part])
+        packer.singles(self._lower[part])
+        packer.singles(self._upper[part])
 
 
 def _put_based(packer: Packer, values: NDArray[Any]) -> None:
@@ -76,67 +103,80 @@ def _put_based(packer: Packer, values: NDArray[Any]) -> None:
     packer.integers(values - least)
 
 
-@dataclass
 class _Texts:
-    """Windows as pieces with heat; of the arrays, the first three have one entry per window."""
+    """All windows of a read as pieces with heat."""
 
-    peaks: Integers
-    """Index of each window's own piece in it."""
-    lengths: Integers
-    """Pieces."""
-    hot: Integers
-    """Pieces with heat."""
-    places: Integers
-    """Of all pieces with heat: index in the window, less that of the one before."""
-    strengths: Integers
-    """Of the same."""
-    pieces: Integers
-    """All pieces of all windows."""
+    def __init__(self, windows: Windows, vocabulary: Vocabulary, largest: NDArray[np.float64]) -> None:
+        """`largest` [n_windows] are the largest activations of the windows' features."""
+        starts, counts = windows.starts, windows.ends - windows.starts
+        flat = _flat(starts, counts)
+        tokens, activations = windows.tokens[flat], windows.activations[flat]
+        first = offsets(counts)
+        self._ids, self._grouped, inner = _pieces(tokens, first, vocabulary)
+        edges = np.append(first, tokens.size)
+        bounds = edges - np.searchsorted(inner, edges)
+        self._bounds: list[int] = bounds.tolist()
+        self.peaks: Integers = _places(first + windows.peak, inner) - bounds[:-1]
+        """[n_windows] index of each window's own piece in it."""
+        self.lengths: Integers = np.diff(bounds)
+        """[n_windows] pieces."""
+        fired = np.flatnonzero(activations > 0)
+        owner = np.searchsorted(np.cumsum(counts), fired, side="right")
+        heat = strengths(activations[fired], largest[owner])
+        places = _places(fired, inner)
+        firsts = np.flatnonzero(np.diff(places, prepend=-1))
+        owner = owner[firsts]
+        self.hot: Integers = np.bincount(owner, minlength=len(counts))
+        """[n_windows] pieces with heat."""
+        self.hot_bounds: list[int] = np.concatenate([[0], np.cumsum(self.hot)]).tolist()
+        """[n_windows + 1] the first of these, of all of them, and the end."""
+        self.places: Integers = _steps(places[firsts] - bounds[owner], self.hot)
+        """Of all pieces with heat: index in the window, less that of the one before."""
+        self.strengths: Integers = np.maximum.reduceat(heat, firsts) if firsts.size else heat
+        """Of the same."""
+
+    def codes(self, windows: slice, pieces: ShardPieces) -> Integers:
+        """All pieces of `windows`, as numbers of `pieces`."""
+        ids = self._ids[self._bounds[windows.start] : self._bounds[windows.stop]]
+        grouped = np.flatnonzero(ids < 0)
+        if not grouped.size:
+            return pieces.tokens(ids)
+        codes = np.empty(ids.size, np.int64)
+        alone = ids >= 0
+        codes[alone] = pieces.tokens(ids[alone])
+        codes[grouped] = [pieces.text(self._grouped[-1 - number]) for number in ids[grouped].tolist()]
+        return codes
 
 
-def _texts(windows: Windows, part: slice, pieces: ShardPieces, largest: NDArray[np.float64]) -> _Texts:
-    starts, peaks = windows.starts[part], windows.peak[part]
-    lengths = windows.ends[part] - starts
-    flat = _flat(starts, lengths)
-    tokens, activations = windows.tokens[flat], windows.activations[flat]
-    hot = np.flatnonzero(activations > 0)
-    owner = np.searchsorted(np.cumsum(lengths), hot, side="right")
-    heat = strengths(activations[hot], largest[owner])
-    if not windows.strange[part].any():
-        codes = pieces.tokens(tokens)
-    else:
-        first = offsets(lengths)
-        piece_of, codes = _grouped(tokens, first, pieces)
-        bounds = np.append(piece_of[first], codes.size)
-        strongest = np.zeros(codes.size, np.int64)
-        np.maximum.at(strongest, piece_of[hot], heat)
-        hot = np.flatnonzero(strongest)
-        heat, owner = strongest[hot], np.searchsorted(bounds[1:], hot, side="right")
-        peaks, lengths = piece_of[first + peaks] - bounds[:-1], np.diff(bounds)
-    places, counts = hot - offsets(lengths)[owner], np.bincount(owner, minlength=len(lengths))
-    return _Texts(peaks, lengths, counts, _steps(places, counts), heat, codes)
+def _places(tokens: Integers, inner: Integers) -> Integers:
+    """The pieces that `tokens` are part of, where the tokens `inner` begin none."""
+    return tokens - np.searchsorted(inner, tokens, side="right")
 
 
-def _grouped(tokens: NDArray[np.int32], first: Integers, pieces: ShardPieces) -> tuple[Integers, Integers]:
-    """(the piece each of `tokens` is part of, the numbers of all pieces) of windows that start at `first`."""
-    cut = ~pieces.whole(tokens)
-    at = np.flatnonzero(cut)
+def _pieces(
+    tokens: NDArray[np.int32], first: Integers, vocabulary: Vocabulary
+) -> tuple[NDArray[np.int32], list[str], Integers]:
+    """The pieces of the known `tokens` of windows that start at `first`.
+
+    [n_pieces] the token of each where it is one that is whole by itself, else -1 - index into the texts; the
+    texts of the others; which of `tokens` are in a piece but not its first.
+    """
+    at = np.flatnonzero(~vocabulary.whole(tokens))
+    if not at.size:
+        return tokens, [], at
     # A character can only be where parts of one stand side by side in one window.
     begins = np.flatnonzero(np.isin(at, first) | (np.diff(at, prepend=-1) != 1)).tolist()
     parts: list[int] = tokens[at].tolist()
     flags, texts = list[bool](), list[str]()
     for start, stop in itertools.pairwise([*begins, len(parts)]):
-        for text, length in pieces.group(parts[start:stop]):
+        for text, length in vocabulary.group(parts[start:stop]):
             flags += (True, *[False] * (length - 1))
             texts.append(text)
-    leads = np.ones(tokens.size, np.bool_)
-    leads[at] = flags
-    firsts = np.flatnonzero(leads)
-    alone = ~cut[firsts]
-    codes = np.empty(firsts.size, np.int64)
-    codes[alone] = pieces.tokens(tokens[firsts[alone]])
-    codes[~alone] = [pieces.text(text) for text in texts]
-    return np.cumsum(leads) - 1, codes
+    leads = np.array(flags)
+    ids = tokens.copy()
+    ids[at[leads]] = -1 - np.arange(len(texts))
+    inner = at[~leads]
+    return np.delete(ids, inner), texts, inner
 
 
 def _flat(starts: Integers, lengths: Integers) -> Integers | slice:
@@ -166,29 +206,49 @@ def _spliced(
     return np.concatenate([*parts, values[done:]])
 
 
-def put_effects(packer: Packer, block: Block, pieces: ShardPieces) -> None:
-    """Put the effects on the top examples of `block`."""
-    if block.effects is None:
-        packer.integers(np.zeros(block.size, np.int64))
-        return
-    features = block.effects["feature_idx"].to_numpy()
-    first, last = np.searchsorted(features, [block.start, block.stop]).tolist()
-    rows = block.effects.slice(first, last - first)
-    kept, lengths, effects = _shown_effects(rows, block)
-    features, ranks = (rows[name].to_numpy()[kept] for name in ("feature_idx", "rank"))
-    listed = [flatten(rows[name]) for name in ("raised", "lowered")]
-    counts = [np.diff(bounds)[kept] for bounds, _ in listed]
-    packer.integers(np.bincount(features - block.start, minlength=block.size))
-    packer.integers(np.concatenate([ranks, lengths, *counts]))
-    packer.singles(effects)
-    for (bounds, entries), count in zip(listed, counts, strict=True):
-        chosen = ranges(bounds[kept], count)
-        tokens, measured, direct = (
+class ReadEffects:
+    """The effects on the top examples of all features of a read."""
+
+    def __init__(self, read: Block, effects: pa.Table, vocabulary: Vocabulary) -> None:
+        """`effects` are the rows of the table effects of these features."""
+        kept, self._lengths, self._effects = _shown_effects(effects, read)
+        features, self._ranks = (effects[name].to_numpy()[kept] for name in ("feature_idx", "rank"))
+        self._counts = np.bincount(features - read.start, minlength=read.size)
+        self._rows: list[int] = np.concatenate([[0], np.cumsum(self._counts)]).tolist()
+        self._places: list[int] = np.concatenate([[0], np.cumsum(self._lengths)]).tolist()
+        self._lists = [_Listed(effects[name], kept, vocabulary) for name in ("raised", "lowered")]
+
+    def put(self, packer: Packer, pieces: ShardPieces, first: int, last: int) -> None:
+        """Put those of the features first <= i < last, counted from the first of the read."""
+        packer.integers(self._counts[first:last])
+        part = slice(self._rows[first], self._rows[last])
+        for values in (self._ranks, self._lengths, *(listed.counts for listed in self._lists)):
+            packer.integers(values[part])
+        packer.singles(self._effects[self._places[part.start] : self._places[part.stop]])
+        for listed in self._lists:
+            listed.put(packer, pieces, part)
+
+
+class _Listed:
+    """A list of tokens with two numbers each, of those rows of the table effects that are shown."""
+
+    def __init__(self, column: pa.ChunkedArray, kept: Integers, vocabulary: Vocabulary) -> None:
+        bounds, entries = flatten(column)
+        self.counts: Integers = np.diff(bounds)[kept]
+        """[n_kept] entries of each row."""
+        self._bounds: list[int] = np.concatenate([[0], np.cumsum(self.counts)]).tolist()
+        chosen = ranges(bounds[kept], self.counts)
+        tokens, self._measured, self._direct = (
             entries.field(number).to_numpy(zero_copy_only=False)[chosen] for number in range(3)
         )
-        packer.integers(pieces.tokens(pieces.known(tokens.astype(np.int32))))
-        packer.singles(measured)
-        packer.singles(direct)
+        self._tokens = vocabulary.known(tokens.astype(np.int32))
+
+    def put(self, packer: Packer, pieces: ShardPieces, rows: slice) -> None:
+        """Put the entries of the kept `rows`."""
+        part = slice(self._bounds[rows.start], self._bounds[rows.stop])
+        packer.integers(pieces.tokens(self._tokens[part]))
+        packer.singles(self._measured[part])
+        packer.singles(self._direct[part])
 
 
 def _shown_effects(rows: Any, block: Block) -> tuple[Integers, Integers, NDArray[np.float32]]:

@@ -33,6 +33,7 @@ MAGIC = b"AF1\n"
 
 _LEVELS = (4, 1, 2, 1)
 """Effort per part: more than this costs integers and singles much time for little room."""
+_MANY = 256
 _RAW_DEFLATE = -15
 _WIDEST = 8
 """Bytes of a varint that still fit into a machine word."""
@@ -51,10 +52,10 @@ class Packer:
 
     def integers(self, values: NDArray[Any]) -> None:
         """Put non-negative integers below 2**63."""
-        self._waiting.append(values.astype(np.int64, copy=False))
-
-    def many(self, values: NDArray[Any]) -> None:
-        """Put many small integers: packed for themselves, so that larger ones elsewhere cost them nothing."""
+        if values.size < _MANY:
+            self._waiting.append(values)
+            return
+        # Packed for themselves: so larger ones elsewhere cost many small ones nothing.
         self._settle()
         self._integers.append(varints(values))
 
@@ -82,7 +83,7 @@ class Packer:
 
     def _settle(self) -> None:
         if self._waiting:
-            self._integers.append(varints(np.concatenate(self._waiting)))
+            self._integers.append(varints(np.concatenate(self._waiting, dtype=np.int64)))
             self._waiting = []
 
 
@@ -140,7 +141,8 @@ def gzip_parts(parts: Sequence[bytes]) -> bytes:
 
 def _joined(arrays: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
     values = np.concatenate(arrays) if arrays else np.empty(0, dtype)
-    return np.where(np.isfinite(values), values, dtype(np.nan))
+    known = np.isfinite(values)
+    return values if known.all() else np.where(known, values, dtype(np.nan))
 
 
 def _planes(values: NDArray[Any]) -> bytes:

@@ -72,7 +72,10 @@ class ShardPieces:
         places = np.flatnonzero(found < 0)
         if places.size:
             missing = ids[places]
-            rare = np.unique(missing)
+            # Several times faster than np.unique: a vocabulary is short.
+            seen = np.zeros(self._numbers.size, np.bool_)
+            seen[missing] = True
+            rare = np.flatnonzero(seen)
             first = len(self._common.texts) + len(self.own)
             self._numbers[rare] = np.arange(first, first + rare.size)
             self.own += self._common.vocabulary.texts(rare.tolist())

@@ -18,6 +18,7 @@ from atlas.render.builder import Builder, SaeFiles
 from atlas.render.choice import Choice
 from atlas.render.dataset import Block
 from atlas.render.features import Explanations
+from atlas.render.packed_columns import Histograms
 from atlas.render.packing import Packer
 from atlas.render.pieces import CommonPieces
 from atlas.render.raw import raw_column
@@ -295,13 +296,14 @@ def histogram_of(rows: list[list[tuple[float, float, int]] | None]) -> tuple[lis
     ]
     column = raw_column(pa.chunked_array([pa.array(values, HISTOGRAM)]), np.arange(len(rows)), len(rows))
     packer = Packer()
-    feature_shards._put_histogram(packer, column)
+    Histograms(column).put(packer, 0, len(rows))
     reader = Reader(b"".join(packer.parts({})))
     lengths = [len(row or ()) for row in rows]
+    assert reader.integers(len(rows)) == [0 if row is None else 1 + len(row) for row in rows]
     lower, upper, counts = _histogram(reader, lengths)
     reader.finish()
     again = Reader(b"".join(packer.parts({})))
-    return list(zip(lower, upper, counts, strict=True)), again.integers(1)[0]
+    return list(zip(lower, upper, counts, strict=True)), again.integers(len(rows) + 1)[-1]
 
 
 @given(st.lists(EDGES, min_size=1, max_size=4))
@@ -349,3 +351,25 @@ def test_bins_of_few_bits_are_packed_by_their_bits():
 @pytest.mark.parametrize("rows", [[], [None], [[]], [[(0.0, 0.0, 1)]], [[(1.0, 1.0, 2), (2.0, 3.0, -4)]]])
 def test_odd_histograms(rows: list):
     assert histogram_of(rows)[0] == [bin_ for row in rows for bin_ in row or ()]
+
+
+def test_histograms_read_together_are_packed_each_on_its_own(files: SaeFiles):
+    odd = [(2.0**n, 2.0 ** (n + 1), n) for n in range(-12, 12)]
+    even = [(float(n), float(n + 1), n) for n in range(5)]
+    rows = [even, None, odd, [], even]
+    values = [
+        None if row is None else [{"lower": low, "upper": high, "count": count} for low, high, count in row]
+        for row in rows
+    ]
+    column = raw_column(pa.chunked_array([pa.array(values, HISTOGRAM)]), np.arange(len(rows)), len(rows))
+    together = Histograms(column)
+    for first, last in ((0, 1), (0, 2), (2, 3), (3, 4), (4, 5), (1, 5)):
+        alone, part = Packer(), Packer()
+        Histograms(column.part(first, last)).put(alone, 0, last - first)
+        together.put(part, first, last)
+        assert part.parts({}) == alone.parts({})
+
+
+def test_blocks_of_a_read_are_packed_as_if_read_alone(files: SaeFiles):
+    for block in files.data.blocks(16, 3):
+        assert decoded(files, block) == decoded(files, files.data.block(block.start, block.stop))
