@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+NOT_BLANK = r"\S"
+"""Pattern of a text that holds more than white space."""
 
 
 class _Section(BaseModel):
@@ -44,7 +46,9 @@ class SaeConfig(_Section):
         max_length=60,
         description="Path of its pages ([a-z0-9-]); never change it once published. Default: from its name.",
     )
-    title: str | None = Field(default=None, description="Name for people. Default: the SAE's own id.")
+    title: str | None = Field(
+        default=None, pattern=NOT_BLANK, description="Name for people. Default: the SAE's own id."
+    )
     format: str = Field(
         default="saelens", description="Reader of its files: an installed atlas.saes extension."
     )
@@ -53,6 +57,9 @@ class SaeConfig(_Section):
     sae_id: str | None = Field(default=None, description="Id within the release or repository.")
     repo: str | None = Field(
         default=None, description="Hub repository in SAELens layout, with sae_id as the path."
+    )
+    revision: str | None = Field(
+        default=None, description="Commit, tag or branch of that repository; pin it to be reproducible."
     )
     hook_name: str | None = Field(default=None, description="Overrides the hook in its metadata.")
     prepend_bos: bool | None = Field(
@@ -220,7 +227,7 @@ class OutputConfig(_Section):
 class SiteConfig(_Section):
     """The whole of `site_config.yaml`."""
 
-    title: str = Field(min_length=1, max_length=200, description="Name of the atlas.")
+    title: str = Field(min_length=1, max_length=200, pattern=NOT_BLANK, description="Name of the atlas.")
     description: str = Field(
         default="", max_length=2000, description="What this atlas shows, one or two sentences."
     )

@@ -112,6 +112,11 @@ def _sae_sources(checked: _Checked) -> Iterator[Found]:
                 "`sae_id` has no meaning beside `folder`", "saes", number, "sae_id",
                 fix="remove it, or give `release` instead of `folder`",
             )  # fmt: skip
+        if given and "repo" not in given and sae.get("revision") is not None:
+            yield checked.found(
+                f"`revision` has no meaning beside `{given[0]}`", "saes", number, "revision",
+                fix="remove it, or give `repo` with the repository that it is a commit or tag of",
+            )  # fmt: skip
         for key in given:
             if isinstance(sae[key], str) and not sae[key].strip():
                 yield checked.found(

@@ -108,6 +108,8 @@ def _pattern_words(place: Place, typed: str) -> tuple[str, str]:
         return "may hold only a-z, 0-9 and single hyphens", f"for example {slugify(typed)!r}"
     if place[-1] == "base_url":
         return "must be a web address", "begin it with https://"
+    if place[-1] == "title":
+        return "is blank", "write a name that readers see"
     return "has the wrong form", ""
 
 

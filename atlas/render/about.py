@@ -28,6 +28,7 @@ LABELS = {
     "context_size": "Context, in tokens",
     "dtype": "Precision",
     "device": "Device",
+    "commit": "Commit on the Hub",
     "weights_sha256": "SHA-256 of the weights",
     "tokenizer_sha256": "SHA-256 of the tokenizer",
     "kind": "Kind",
@@ -56,6 +57,7 @@ LABELS = {
 _HIDDEN = {"description", "title", "slug", "metadata", "warnings"}
 _CODE = {
     "name",
+    "commit",
     "fingerprint",
     "weights_sha256",
     "tokenizer_sha256",

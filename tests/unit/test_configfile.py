@@ -186,6 +186,8 @@ class TestWords:
             ("title: My atlas", "title: 2024", "'2024' must be text", 'quotes: "2024"'),
             ("title: My atlas", "title: 1e5", "'1e5' must be text", 'quotes: "1e5"'),
             ("title: My atlas", "title: ''", "'' must have at least 1 character", ""),
+            ("title: My atlas", "title: '  '", "'  ' is blank", "write a name"),
+            ("title: My atlas", 'title: "\\t\\u00a0\\n"', "is blank", "write a name"),
             ("title: My atlas", "title: [a]", "this list must be text", ""),
             ("title: My atlas", "title:", "the empty value must be text", ""),
             ("title:", "titel:", "unknown key 'titel'", "did you mean 'title'"),
@@ -243,6 +245,9 @@ class TestSources:
             ("{release: gpt2-small-res-jb}", "a release needs a `sae_id`"),
             ("{folder: a, sae_id: b}", "`sae_id` has no meaning beside `folder`"),
             ("{folder: ' '}", "`folder` is empty"),
+            ("{folder: a, title: ' '}", "' ' is blank"),
+            ("{folder: a, revision: v1}", "`revision` has no meaning beside `folder`"),
+            ("{release: r, sae_id: i, revision: v1}", "`revision` has no meaning beside `release`"),
             ("{folder: a, format: saelense}", "'saelense' is not an installed SAE format"),
         ],
     )
@@ -253,7 +258,8 @@ class TestSources:
         assert found[0][0] == 5
 
     @pytest.mark.parametrize(
-        "sae", ["{release: r, sae_id: i}", "{repo: a/b}", "{repo: a/b, sae_id: p}", "{folder: a}"]
+        "sae",
+        ["{release: r, sae_id: i}", "{repo: a/b}", "{repo: a/b, sae_id: p, revision: v1}", "{folder: a}"],
     )
     def test_taken(self, load, sae: str):
         assert load(changed("- folder: sae", f"- {sae}"))

@@ -41,6 +41,8 @@ class ModelFacts:
     """Hash over the weight files (name and bytes), or over the parameters when there are no files."""
     tokenizer_sha256: str
     """Hash of the fast tokenizer's canonical JSON."""
+    commit: str = ""
+    """Commit of the Hub repository that the model was read from; '' for a folder."""
 
 
 class Engine(ABC):

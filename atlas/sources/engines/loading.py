@@ -220,6 +220,7 @@ def _facts(
         device=device.type,
         weights_sha256=_weights_sha256(config, model),
         tokenizer_sha256=tokens.sha256,
+        commit=found.name if (found := _snapshot(config)) is not None else "",
     )
 
 
@@ -229,14 +230,19 @@ def _longest_context(text_config: Any) -> int:
     return next((int(size) for size in found if size), _UNKNOWN_CONTEXT)
 
 
-def _weights_sha256(config: ModelConfig, model: Any) -> str:
-    """Over the weight files (safetensors, else bin); over the parameters where there are no files."""
+def _snapshot(config: ModelConfig) -> Path | None:
+    """The folder of a Hub model in the cache, named by its commit; None for a folder of the user's own."""
     from huggingface_hub import try_to_load_from_cache
 
-    folder = Path(config.name)
-    if not folder.is_dir():
-        cached = try_to_load_from_cache(config.name, "config.json", revision=config.revision)
-        folder = Path(cached).parent if isinstance(cached, str) else folder
+    if Path(config.name).is_dir():
+        return None
+    cached = try_to_load_from_cache(config.name, "config.json", revision=config.revision)
+    return Path(cached).parent if isinstance(cached, str) else None
+
+
+def _weights_sha256(config: ModelConfig, model: Any) -> str:
+    """Over the weight files (safetensors, else bin); over the parameters where there are no files."""
+    folder = _snapshot(config) or Path(config.name)
     for suffix in _WEIGHT_SUFFIXES:
         files = sorted(folder.glob(f"*{suffix}")) if folder.is_dir() else []
         if files:

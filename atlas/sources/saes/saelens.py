@@ -56,7 +56,7 @@ def open_saelens(config: SaeConfig, device: torch.device | str) -> SaeLensCoder:
         if config.folder is not None:
             found = _from_folder(Path(config.folder), {"folder": config.folder}, str(device))
         elif config.repo is not None:
-            found = _from_repository(config.repo, config.sae_id, str(device))
+            found = _from_repository(config.repo, config.sae_id, config.revision, str(device))
         elif config.release is not None and config.sae_id is not None:
             found = _from_release(config.release, config.sae_id, str(device))
         else:
@@ -85,7 +85,7 @@ def _reported(config: SaeConfig) -> Iterator[None]:
             where="saes",
             fix="its cfg.json and weights do not belong together, or a file is damaged: save it again"
             if config.folder
-            else "check the name on the Hub, and the network; or download it and give the folder",
+            else "check name and revision on the Hub, and the network; or download it and give the folder",
         ) from error
 
 
@@ -98,12 +98,13 @@ def _from_folder(folder: Path, source: dict[str, str], device: str) -> _Found:
     return _Found(sae, folder.resolve().name, source, typed, folder)
 
 
-def _from_repository(repo: str, sae_id: str | None, device: str) -> _Found:
+def _from_repository(repo: str, sae_id: str | None, revision: str | None, device: str) -> _Found:
     from huggingface_hub import snapshot_download
 
     _refuse_registered(repo)
     inside = f"{sae_id.strip('/')}/" if sae_id else ""
-    snapshot = snapshot_download(repo, allow_patterns=[f"{inside}*.json", f"{inside}{WEIGHTS_FILE}"])
+    wanted = [f"{inside}*.json", f"{inside}{WEIGHTS_FILE}"]
+    snapshot = snapshot_download(repo, revision=revision, allow_patterns=wanted)
     source = {"repo": repo, "commit": Path(snapshot).name} | ({"sae_id": sae_id} if sae_id else {})
     found = _from_folder(Path(snapshot) / inside, source, device)
     found.name, found.where = sae_id or repo.rsplit("/", 1)[-1], f"{repo} {sae_id or ''}".strip()

@@ -403,6 +403,8 @@ def test_a_model_in_the_cache_of_the_hub(
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(cache))
     engine = opened("someone/tiny")
     assert engine.facts.name == "someone/tiny"
+    assert engine.facts.commit == commit
+    assert opened(model_folder("gpt2")).facts.commit == ""
     assert engine.facts.weights_sha256 == opened(model_folder("gpt2")).facts.weights_sha256
 
 

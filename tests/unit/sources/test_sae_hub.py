@@ -65,6 +65,22 @@ class TestRepository:
         )
         assert facts.source == {"repo": "someone/my-saes", "commit": COMMIT, "sae_id": "layer_1/width_80"}
 
+    def test_a_revision_is_read_and_recorded(self, hub: Path):
+        models.write_sae(cached(hub, "someone/my-saes"), "standard", seed=1)
+        tagged = cached(hub, "someone/my-saes").parent / ("f" * 40)
+        models.write_sae(tagged, "standard", seed=2)
+        (tagged.parents[1] / "refs" / "v2").write_text(tagged.name)
+        latest = opened(repo="someone/my-saes").facts
+        for revision in ("v2", tagged.name):
+            facts = opened(repo="someone/my-saes", revision=revision).facts
+            assert facts.source == {"repo": "someone/my-saes", "commit": tagged.name}
+            assert facts.weights_sha256 != latest.weights_sha256
+        assert latest.source["commit"] == COMMIT
+
+    def test_an_unknown_revision(self, hub: Path):
+        models.write_sae(cached(hub, "someone/my-saes"), "standard")
+        assert "revision" in refusal(repo="someone/my-saes", revision="v3").fix
+
     def test_an_sae_at_the_top(self, hub: Path):
         models.write_sae(cached(hub, "someone/one-sae"), "topk")
         facts = opened(repo="someone/one-sae").facts
