@@ -1,7 +1,8 @@
 """How well the search finds features: `python -m bench.search_quality DATASET`, into RESULTS.md.
 
 Two sets of query → features, both judged on the examples of the group 'random', which are taken out of the
-dataset before the index is built, so that no search has seen them:
+dataset before the index is built, so that no search has seen them (an explanation made by the atlas may
+name the kind of token that most of them are on, and nothing else of them):
 
 - *passages*: a query is the last three words up to the peak of such an example; right is the feature that
   it shows.
