@@ -249,6 +249,11 @@ class TestAbout:
         (fact,) = facts({"source": {"repo": "a/b", "folder": "", "sae_id": "x"}})
         assert (str(fact.value), fact.code) == ("repo: a/b, sae_id: x", True)
 
+    def test_a_commit_is_shown_where_there_is_one(self):
+        (fact,) = facts({"commit": "a" * 40})
+        assert (fact.label, fact.code) == ("Commit on the Hub", True)
+        assert facts({"commit": ""}) == ()
+
     def test_values_are_escaped(self):
         (fact,) = facts({"name": "<script>"})
         assert str(fact.value) == "&lt;script&gt;"
