@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.support.browser import Visitor
 
+pytestmark = pytest.mark.slow
+
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 VIEWS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
 """Colour scheme and width of the views in which no rule may be broken."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tests.support.browser import Visitor
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("address", ["file", "http"], indirect=True)
 """For the ways through the table that matter most; elements do not know how they were loaded."""
 

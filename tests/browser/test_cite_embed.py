@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.support.browser import Visit, Visitor
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("home", ["file", "http"], indirect=True)
 HTTP = pytest.mark.parametrize("home", ["http"], indirect=True)
 FEATURE = "alpha/0/5.html"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from atlas.store import AtlasStore
     from tests.support.browser import Visitor
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("home", ["file", "http"], indirect=True)
 CLOSE = {"rel": 1e-4, "abs": 1e-5}
 """Between onnxruntime in a browser and in Python."""

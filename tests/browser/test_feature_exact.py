@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.support.browser import Visitor
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("features", "logits", "weights", "neighbours", "coords")
 CHOSEN = (0, 3, DENSE, SINGLE, 7, TWIN, UNEXPLAINED, FEATURES - 1)
 WHOLE = {"tokens", "contexts", "documents", "count", "id", "none"}

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.support.browser import Visit, Visitor
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("root", ["file", "http"], indirect=True)
 HANDS = pytest.mark.parametrize("use", ["mouse", "keyboard"])
 Show = Callable[..., "Page"]

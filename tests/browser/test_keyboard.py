@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.support.browser import Visitor
 
+pytestmark = pytest.mark.slow
+
 MARK = """() => {
   const stops = "a[href], button, input, select, textarea, summary, [tabindex]";
   const seen = ({ width, height }) => width > 0 && height > 0;

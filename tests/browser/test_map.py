@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.support.browser import Visitor
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("address", ["file", "http"], indirect=True)
 """For the ways that matter most; the map does not know how it was loaded."""
 

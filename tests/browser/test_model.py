@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from tests.support.browser import Visit, Visitor
 
+pytestmark = pytest.mark.slow
+
 NASTY = [
     "plain",
     "naïve café",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("address", ["file", "http"], indirect=True)
 HOSTILE = ["<img src=x onerror=alert(1)>", "\u202eevil\u2066", '"; alert(1) //', "</script><b>x", "{{7*7}}"]
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from atlas.store import AtlasStore
     from tests.support.browser import Visitor
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("home", ["file", "http"], indirect=True)
 PROMPT = "def name(self):\n    raise"
 TOKENS = 10

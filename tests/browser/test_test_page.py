@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Locator, Page, Route
 
+pytestmark = pytest.mark.slow
+
 EVERY_PLACE = pytest.mark.parametrize("address", ["file", "http"], indirect=True)
 CLOSE = 1e-5
 """Relative difference of single and double precision on a few layers."""

@@ -21,6 +21,7 @@ TURNS = 8
 """The boundaries of a build are tried in so many tests."""
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and forks as on Unix"),
     pytest.mark.usefixtures("layout_without_threads"),
 ]

@@ -24,7 +24,7 @@ from tests.support.projects import TEXT, Project, copied, tree
 KILLS = 5
 """Moments at which the stage is killed, spread over it."""
 
-pytestmark = pytest.mark.usefixtures("layout_without_threads")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("layout_without_threads")]
 
 
 def with_model(project: Project, folder: Path) -> Project:

@@ -28,6 +28,8 @@ from tests.support import models
 from tests.support.changes import size
 from tests.support.projects import Project, tree
 
+pytestmark = pytest.mark.slow
+
 DATASET_FLIPS, SITE_FLIPS, INPUT_FLIPS, COMMIT_FLIPS = 20, 20, 30, 150
 """Random single-bit flips per file."""
 CUTS = 3

@@ -22,6 +22,8 @@ from tests.support import models
 from tests.support.changes import documents, lines, no_weight, option, size, tensor, text
 from tests.support.projects import D_SAE, SLUG, TEXT, Project, broken_values, feature_text, jsonl, tree
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "</title><script>alert(1)</script>\"'&lt;{{ 7*7 }}\u202e \u2028 NaN"
 VOCABULARY_BEYOND = 40
 """Rows of an embedding that is much too small for the tokenizer."""

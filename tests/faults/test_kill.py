@@ -29,6 +29,7 @@ TRACED_CALLS = "fsync,sync,rename,renameat,renameat2"
 """What makes files durable or visible."""
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and forks as on Unix"),
     pytest.mark.usefixtures("layout_without_threads"),
 ]

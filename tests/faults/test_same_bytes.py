@@ -17,6 +17,8 @@ from tests.support import models
 from tests.support.compare import differences
 from tests.support.projects import SLUG, TEXT, Project, different
 
+pytestmark = pytest.mark.slow
+
 OTHER_WORLD = {
     "TZ": "Pacific/Kiritimati",
     "LANG": "tr_TR.UTF-8",

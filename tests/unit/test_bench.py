@@ -17,6 +17,8 @@ import torch
 
 from bench import demo, measure, peer, results, workload
 
+pytestmark = pytest.mark.slow
+
 passes = importlib.import_module("bench.pass")
 
 

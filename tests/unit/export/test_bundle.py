@@ -22,6 +22,8 @@ from atlas.store.browser_model import (
 from tests.support import models
 from tests.support.exported import Exported, token_ids
 
+pytestmark = pytest.mark.slow
+
 USE = Use(context_size=24, prepend_bos=True)
 
 

@@ -14,6 +14,8 @@ from tests.support import exported as support
 from tests.support import models
 from tests.support.exported import Exported, layers, off, open_engine, steering_of, token_ids, write_kind
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-4
 OTHERS = ("gpt_neo", "gpt_neox_serial", "mistral", "qwen3", "gemma", "gemma3_text", "gemma3")
 SLUG = "normed-jumprelu"

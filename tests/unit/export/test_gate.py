@@ -20,6 +20,8 @@ from atlas.store.browser_model import GatePayload
 from atlas.stream.batches import Mask
 from tests.support.exported import Exported, steering_of, token_ids
 
+pytestmark = pytest.mark.slow
+
 Array = np.ndarray
 
 FINE = Figures(

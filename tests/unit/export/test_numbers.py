@@ -20,6 +20,8 @@ from tests.support.exported import (
     token_ids,
 )
 
+pytestmark = pytest.mark.slow
+
 Array = np.ndarray
 CLOSE = 1e-4
 SHAPES = ((1, 1), (2, 9), (3, 24), (1, 40))

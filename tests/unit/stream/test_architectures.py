@@ -23,6 +23,8 @@ from tests.support.compare import differences
 from tests.support.oracle import Options, Recording
 from tests.support.projects import broken_values
 
+pytestmark = pytest.mark.slow
+
 SLUGS = list(SHOWN)
 LAST = "blocks.2.hook_resid_post"
 LOGITS, NEIGHBOURS, EFFECTS = 6, 5, 2

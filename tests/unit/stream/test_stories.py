@@ -23,6 +23,8 @@ from tests.support.compare import differences
 from tests.support.dense import Place
 from tests.support.oracle import Options, Recording
 
+pytestmark = pytest.mark.slow
+
 SIZE, TOKENS, BATCH = 64, 1500, 8
 STEPS = 150
 """Enough for an SAE that explains a good part of the activations, with features of every density."""
