@@ -76,7 +76,9 @@ settings.load_profile(os.environ.get("ATLAS_HYPOTHESIS", "atlas"))
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers (strict: an undeclared one is an error)."""
-    config.addinivalue_line("markers", "slow: takes more than about ten seconds, and is started before the rest")
+    config.addinivalue_line(
+        "markers", "slow: takes more than about ten seconds, and is started before the rest"
+    )
     config.addinivalue_line("markers", "root: needs root or a user namespace (mounts, other users)")
 
 

@@ -218,12 +218,14 @@ def test_the_table_shows_every_title(visited: Visit, root: str) -> None:
         assert any(squashed(visible(title(pack)))[:80] in row for row in seen), pack
 
 
-SCROLL = """(last) => {
+SCROLL = """async (last) => {
   let box = document.querySelector(".windowed");
   const hidden = (one) => one.scrollHeight > one.clientHeight + 1;
   const scrolls = (one) => hidden(one) && getComputedStyle(one).overflowY !== "visible";
   while (box.parentElement !== null && !scrolls(box)) box = box.parentElement;
   box.scrollTop += box.clientHeight / 2;
+  // The table hears of it with the next frame.
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   return document.querySelector(`tr[aria-rowindex="${last}"]`) !== null;
 }"""
 """Half a window further down the table; whether its last row is there."""
