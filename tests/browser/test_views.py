@@ -141,7 +141,7 @@ FOCUS = """() => {
 class TestColours:
     def test_the_map_follows_the_theme(self, show: Open):
         page = show("map.html", scheme="light")
-        page.wait_for_timeout(100)
+        page.wait_for_function(f"({GROUND})().join() !== '0,0,0'")
         light = page.evaluate(GROUND)
         for _ in range(2):
             page.locator("atlas-theme-toggle button").click()
