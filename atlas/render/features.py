@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from atlas.render.contexts import FeaturePage
@@ -52,6 +53,7 @@ _WORDS = 5
 _NEIGHBOURS = 5
 _BEFORE, _AFTER = 7, 5
 _SHORT_TITLE = 40
+_REMEMBERED = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,9 @@ class FeaturePages:
         self._plans = plans
         self._static_examples = static_examples
         self._features_per_shard = features_per_shard
+        # The same words and neighbours stand on many pages.
+        self._word = lru_cache(_REMEMBERED)(self._shown_word)
+        self._short_title = lru_cache(_REMEMBERED)(self._shown_title)
         self._n_tokens = int(frames.manifest.stream.get("n_tokens", 0) or 0)
         self._numbers = [data.columns[name] for name in MAIN_NUMBERS if name in data.columns]
         used = {*_BADGE_COLUMNS, *MAIN_NUMBERS} | plans.kept_columns
@@ -127,9 +132,11 @@ class FeaturePages:
 
     def page(self, block: Block, feature_idx: int) -> FeaturePage:
         """The page of a feature of `block`."""
-        at = feature_idx - block.start
-        values = {name: block.values[name][at] for name in self._used}
-        lists = {name: block.raw[name].first(at, most) for name, most in self._lists}
+        # Plain values are made once for a whole read.
+        read = block.read
+        at = feature_idx - read.start
+        values = {name: read.values[name][at] for name in self._used}
+        lists = {name: read.raw[name].first(at, most) for name, most in self._lists}
         top = block.windows.tops(feature_idx, self._static_examples)
         firing = firing_view(values, self._n_tokens)
         slug, last = self._data.slug, self._data.n_features - 1
@@ -158,7 +165,7 @@ class FeaturePages:
 
     def _words(self, entries: Sequence[tuple[int, int, float]]) -> tuple[Shown, ...]:
         """The first tokens of a list."""
-        return tuple(shown(self._vocabulary.text(entry[0]), spaces=True) for entry in entries)
+        return tuple([self._word(entry[0]) for entry in entries])
 
     def _neighbours(
         self, feature_idx: int, entries: Sequence[tuple[int, float]]
@@ -166,11 +173,17 @@ class FeaturePages:
         return tuple(
             NeighbourView(
                 feature_href(feature_idx, other),
-                self._explanations.title(other, _SHORT_TITLE),
+                self._short_title(other),
                 decimal(value, 2),
             )
             for other, value, *_ in entries
         )
+
+    def _shown_word(self, token: int) -> Shown:
+        return shown(self._vocabulary.text(token), spaces=True)
+
+    def _shown_title(self, feature_idx: int) -> Shown:
+        return self._explanations.title(feature_idx, _SHORT_TITLE)
 
     def example(self, window: Window, largest: float) -> ExampleView:
         """A window of the corpus with its heat, `largest` being the feature's largest activation."""

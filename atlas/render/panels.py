@@ -9,6 +9,7 @@ the page itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atlas.render.numbers import decimal, exact, integer, percent
@@ -75,11 +76,16 @@ class Card:
 
 def scalar_row(column: ColumnInfo, value: Any) -> ScalarRow:
     """A scalar column as one line."""
-    unit = unit_words(column.unit)
-    told = unit in column.label.split()
     return ScalarRow(
-        column.name, column.label, number_text(value, column.unit), "" if told or not unit else f" {unit}"
+        column.name, column.label, number_text(value, column.unit), _unit_after(column.label, column.unit)
     )
+
+
+@cache
+def _unit_after(label: str, unit: str) -> str:
+    """The word for `unit` with a space before it; empty where `label` says it."""
+    words = unit_words(unit)
+    return f" {words}" if words and words not in label.split() else ""
 
 
 def number_text(value: Any, unit: str) -> str:

@@ -43,6 +43,14 @@ def test_blocks_cover_all_features_once(store: AtlasStore):
     assert all(len(column) == block.size for block in blocks for column in block.values.values())
 
 
+def test_a_block_knows_what_was_read_with_it(store: AtlasStore):
+    reads = [block.read for block in sae_data(store).blocks(7, 3)]
+    assert [(read.start, read.stop) for read in reads] == [(0, 21)] * 3 + [(21, 40)] * 3
+    assert len({id(read) for read in reads}) == 2
+    assert reads[0].read is reads[0]
+    assert reads[0].part(2, 9).part(1, 3).read is reads[0]
+
+
 def test_windows_are_the_same_in_every_cut(store: AtlasStore):
     data = sae_data(store)
     whole = data.block(0, 40)

@@ -20,13 +20,13 @@ from tests.support.synthetic import make_atlas
 NUMBERS, SHOWN, EXPLAINED = (slice(at, at + PART_DIGITS) for at in range(0, 3 * PART_DIGITS, PART_DIGITS))
 
 
-def hashes(store: AtlasStore, choice: Choice | None = None, cut: int = 16) -> list[str]:
-    """The hash of every feature of alpha, read `cut` features at a time."""
+def hashes(store: AtlasStore, choice: Choice | None = None, cut: int = 16, per_read: int = 1) -> list[str]:
+    """The hash of every feature of alpha, `cut` features at a time, so many of these blocks a read."""
     builder = Builder(store, RenderConfig(), Path(), scripts=False)
     if choice:
         builder.choose(choice)
     sae = builder.saes[0]
-    return [found for block in sae.data.blocks(cut, 1) for found in sae.hashes(block)]
+    return [found for block in sae.data.blocks(cut, per_read) for found in sae.hashes(block)]
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def test_a_hash_is_three_parts_of_six_digits(store: AtlasStore):
 
 def test_neither_what_the_site_shows_nor_how_it_is_read_matters(store: AtlasStore):
     assert hashes(store) == hashes(store, Choice(1, 1, 1, 1)) == hashes(store, cut=7)
+    assert hashes(store) == hashes(store, cut=3, per_read=5)
 
 
 @pytest.mark.parametrize(
