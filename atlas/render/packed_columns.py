@@ -61,8 +61,10 @@ class Shard:
 class _Column(Protocol):
     """A column of the features of a read."""
 
-    type: str
-    """Its type, as the text of a shard says it."""
+    @property
+    def type(self) -> str:
+        """Its type, as the text of a shard says it."""
+        ...
 
     def put(self, shard: Shard, first: int, last: int) -> None:
         """Put the features first <= i < last, counted from the first of the read."""
@@ -255,7 +257,7 @@ class Histograms:
         off = np.abs(self._off[:, part])
         near = 2 * np.count_nonzero(off <= _CLOSE)
         # Only where just half are close does the median need more than their number.
-        return near > off.size or (near == off.size and bool(np.median(off) <= _CLOSE))
+        return bool(near > off.size or (near == off.size and np.median(off) <= _CLOSE))
 
 
 def _ranks(values: NDArray[np.float32]) -> Integers:
