@@ -54,8 +54,11 @@ class Shard:
     """A shard in the making."""
 
     packer: Packer
+    """Takes its numbers."""
     pieces: ShardPieces
+    """Numbers its pieces."""
     names: NumberedTexts
+    """Numbers its sources and texts."""
 
 
 class _Column(Protocol):
@@ -111,7 +114,9 @@ class _Texts:
 @dataclass(frozen=True)
 class _Numbers:
     type: str
+    """Its type."""
     values: NDArray[Any]
+    """[n] as they are put."""
 
     def put(self, shard: Shard, first: int, last: int) -> None:
         _put_plain(shard.packer, self.type, self.values[first:last])
@@ -177,7 +182,9 @@ def _entries(name: str, field: NDArray[Any] | list[str], known: Callable[[Any], 
 @dataclass(frozen=True)
 class _Histogram:
     bins: Histograms
+    """What is put."""
     type: str = "h"
+    """Its type."""
 
     def put(self, shard: Shard, first: int, last: int) -> None:
         self.bins.put(shard.packer, first, last)
