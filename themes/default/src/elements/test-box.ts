@@ -14,6 +14,7 @@ import type { Bin } from "../panels/bars.ts";
 import { pieceValue } from "../probe/aggregate.ts";
 import { LiveText } from "../probe/live.ts";
 import { noticesOf } from "../probe/notices.ts";
+import { showTextField, showTextModel } from "../probe/own-text.ts";
 import { standingOf, tellExactness, tellStanding } from "../probe/percentile.ts";
 import { testPath } from "../probe/sharing.ts";
 import { peakOf, showPieces, showScale } from "../probe/show-pieces.ts";
@@ -24,7 +25,6 @@ class TestBox extends LightElement {
   private feature: FeatureData | null = null;
   private bins: Bin[] = [];
   private text = "";
-  private model: OpenModel | null = null;
   private path = "test.html";
   private readonly live = new LiveText(() => this.told());
 
@@ -70,13 +70,6 @@ class TestBox extends LightElement {
     this.requestUpdate();
   }
 
-  private opened(model: OpenModel | null): void {
-    this.model = model;
-    this.live.use(model);
-    this.requestUpdate();
-    if (model !== null) this.querySelector("textarea")?.focus();
-  }
-
   private showStrongest(found: TextActivations, at: number, value: number, max: number): TemplateResult {
     const piece = found.pieces[at];
     if (piece === undefined || value <= 0)
@@ -120,24 +113,11 @@ class TestBox extends LightElement {
   }
 
   protected override render(): TemplateResult | typeof nothing {
-    const { feature: data, model } = this;
+    const { feature: data } = this;
+    const { model } = this.live;
     if (data === null) return nothing;
-    return html`<label class="visually-hidden" for="own-text">Your text</label>
-      <textarea
-        id="own-text"
-        rows="3"
-        spellcheck="false"
-        autocomplete="off"
-        placeholder="Type or paste a text"
-        .value=${this.text}
-        @input=${({ target }: Event) => this.typed((target as HTMLTextAreaElement).value)}
-      ></textarea>
-      <atlas-model-loader
-        .sae=${data.sae.slug}
-        @atlas-model-open=${({ detail }: CustomEvent<OpenModel>) => this.opened(detail)}
-        @atlas-model-close=${() => this.opened(null)}
-      ></atlas-model-loader>
-      ${model === null ? nothing : this.showAnswer(data, model)}
+    return html`${showTextField({ text: this.text, rows: 3, label: "visually-hidden" }, (text) => this.typed(text))}
+      ${showTextModel(this, this.live, data.sae.slug)} ${model === null ? nothing : this.showAnswer(data, model)}
       <p class="note"><a class="text-link" href=${link(this.path)}>All features on this text</a></p>`;
   }
 }

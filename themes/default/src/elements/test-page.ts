@@ -17,6 +17,7 @@ import { LiveText } from "../probe/live.ts";
 import { movedLocks, toggledLock } from "../probe/locks.ts";
 import { FeatureNames } from "../probe/names.ts";
 import { noticesOf } from "../probe/notices.ts";
+import { showTextField, showTextModel } from "../probe/own-text.ts";
 import { rank } from "../probe/ranking.ts";
 import { readShared, Sharing } from "../probe/sharing.ts";
 import { focusedPiece, pieceAt } from "../probe/show-pieces.ts";
@@ -39,7 +40,6 @@ class TestPage extends LightElement {
   /** The piece under the pointer or at the focus; only where none is locked. */
   private looked: number | null = null;
   private most = ROWS;
-  private model: OpenModel | null = null;
   private names = new FeatureNames("", () => this.requestUpdate());
   private analysis: Analysis | null = null;
   private problem = "";
@@ -116,13 +116,6 @@ class TestPage extends LightElement {
     this.requestUpdate();
   }
 
-  private opened(model: OpenModel | null): void {
-    this.model = model;
-    this.live.use(model);
-    this.requestUpdate();
-    if (model !== null) this.querySelector("textarea")?.focus();
-  }
-
   private lookAt(event: Event): void {
     const at = pieceAt(event);
     if (at === this.looked || this.view.locks.length > 0) return;
@@ -162,15 +155,7 @@ class TestPage extends LightElement {
 
   private showField(): TemplateResult {
     return html`<div class="text-field">
-      <label for="own-text">Your text</label>
-      <textarea
-        id="own-text"
-        rows="4"
-        spellcheck="false"
-        autocomplete="off"
-        .value=${this.text}
-        @input=${({ target }: Event) => this.typed((target as HTMLTextAreaElement).value)}
-      ></textarea>
+      ${showTextField({ text: this.text, rows: 4, label: "" }, (text) => this.typed(text))}
       <div class="text-tools">
         ${this.showSaes()}
         <button type="button" class="tool" ?disabled=${this.text === ""} @click=${() => void this.share()}>
@@ -250,17 +235,14 @@ class TestPage extends LightElement {
   }
 
   protected override render(): TemplateResult {
-    const { info, model, problem } = this;
+    const { info, problem } = this;
+    const { model } = this.live;
     return html`${problem === "" ? nothing : html`<p class="problem" role="alert">${problem}</p>`}
       ${
         info === null
           ? nothing
           : html`${this.showField()}
-              <atlas-model-loader
-                .sae=${this.sae}
-                @atlas-model-open=${({ detail }: CustomEvent<OpenModel>) => this.opened(detail)}
-                @atlas-model-close=${() => this.opened(null)}
-              ></atlas-model-loader>
+              ${showTextModel(this, this.live, this.sae)}
               ${model === null ? nothing : this.showAnswer(model)}
               <details class="text-check">
                 <summary>Does this browser compute the same?</summary>

@@ -16,8 +16,9 @@ export class LiveText {
   busy = false;
   /** Why there are no activations; "" where nothing is wrong. */
   problem = "";
+  /** What runs the text; null while none is open. */
+  model: OpenModel | null = null;
   private text = "";
-  private model: OpenModel | null = null;
   private running: AbortController | null = null;
   private timer = 0;
   private readonly changed: () => void;
