@@ -406,6 +406,27 @@ class TestTrouble:
         page.get_by_label("tokens", exact=True).blur()
         assert len(run(page, None)["steered"]["tokens"]) == 3
 
+    def test_half_characters_are_told_until_something_else_is_typed(self, show: Opener):
+        page = show("?f=5&n=3")
+        page.get_by_label("Prompt", exact=True).evaluate(
+            "(field) => { field.value = 'def ' + String.fromCharCode(0xd83e);"
+            " field.dispatchEvent(new Event('input', { bubbles: true })); }"
+        )
+        run(page, None)
+        notice = page.locator("atlas-steer-page .text-notice")
+        assert notice.inner_text() == "A half character (lone surrogate) was replaced by U+FFFD."
+        page.get_by_label("Prompt", exact=True).fill("def")
+        notice.wait_for(state="detached")
+
+    def test_a_refused_prompt_leaves_no_run_that_seems_to_go_on(self, show: Opener):
+        page = show("?f=5&n=3")
+        page.get_by_label("Prompt", exact=True).fill("raise " * 20_000)
+        page.get_by_role("button", name="Run both").click()
+        page.get_by_role("alert").get_by_text("longer than").wait_for()
+        assert page.get_by_role("button", name="Cancel").count() == 0
+        assert page.get_by_text("Token 0 of").count() == 0
+        assert len(run(page)["steered"]["tokens"]) == 3
+
     def test_hostile_prompts_are_text(self, show: Opener):
         page = show("?f=5&n=3")
         prompt = '<img src=x onerror=alert(1)>\u202e"</script>'

@@ -90,7 +90,7 @@ test("what was compared is told, with everything that was not as expected", () =
   const odd = { ...summary(5), windows: 3, replaced: 2 };
   const text = told(sidesOf({ kind: "texts", own: { a: [odd], b: [summary(1)] }, cut: 1234 }), false);
   assert.ok(text.startsWith("A: 5 tokens; B: 1 token."));
-  assert.ok(text.includes("read in 4 windows") && text.includes("2 characters") && text.includes("1,234 characters"));
+  assert.ok(text.includes("read in 4 windows") && text.includes("2 half characters") && text.includes("1,234 characters"));
 });
 
 const row = (feature: number, changes: Partial<Row> = {}): Row => ({

@@ -175,7 +175,7 @@ test("hostile names, lists and prompts are text in the form", () => {
     );
     const actions = { typed: silent, sample: silent, run: silent, cancel: silent, share: silent };
     const sampling = { tokens: 1, temperature: 0, seed: 0 };
-    const prompt = showPrompt({ prompt: text(), sampling, busy: true, problem: text() }, actions);
+    const prompt = showPrompt({ prompt: text(), sampling, busy: true, problem: text(), notice: text() }, actions);
     assert.ok(!/<(img|script|b|iframe)\b/i.test(printed(form) + printed(prompt)));
   }
 });

@@ -79,7 +79,7 @@ test("features are added by the picker and by the reader's lists, until there ar
 });
 
 const promptScene = (changes: Partial<PromptScene> = {}): PromptScene => ({
-  prompt: "def", sampling: PLAIN, busy: false, problem: "", ...changes,
+  prompt: "def", sampling: PLAIN, busy: false, problem: "", notice: "", ...changes,
 });
 
 test("temperature and seed are asked for only where tokens are drawn", () => {
@@ -100,8 +100,9 @@ test("temperature and seed are asked for only where tokens are drawn", () => {
 
 test("the prompt is text, and its buttons do what they say", () => {
   const prompt = HOSTILE.join("");
-  const html = printed(showPrompt(promptScene({ prompt, problem: prompt, busy: true }), promptActions));
-  assert.ok(!html.includes("<img") && html.includes('role="alert"'));
+  const html = printed(showPrompt(promptScene({ prompt, problem: prompt, notice: prompt, busy: true }), promptActions));
+  assert.ok(!html.includes("<img") && html.includes('role="alert"') && html.includes("text-notice"));
+  assert.ok(!printed(showPrompt(promptScene(), promptActions)).includes("text-notice"));
   const busy = listenersOf(showPrompt(promptScene({ busy: true }), promptActions), "click");
   assert.deepEqual([taken(() => busy[0]?.()), taken(() => busy[1]?.())], [[["run"]], [["cancel"]]]);
   const idle = listenersOf(showPrompt(promptScene(), promptActions), "click");

@@ -1,6 +1,7 @@
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
 import { decimal, integer, percent } from "../core/numbers.ts";
+import { replacedNotice } from "../probe/notices.ts";
 import type { Measure } from "./compare.ts";
 import { leastP } from "./permute.ts";
 import type { Permutation } from "./permute.ts";
@@ -135,7 +136,7 @@ export function told(sides: Sides, bos: boolean): string {
   if (all !== null)
     sentences.push(bos ? "BOS, which begins every window, counts." : "BOS, the same in every text, is left out.");
   if (windows > texts.length) sentences.push(`Longer than the context: read in ${integer(windows)} windows.`);
-  if (replaced > 0) sentences.push(`${integer(replaced)} characters that are no text were read as U+FFFD.`);
+  if (replaced > 0) sentences.push(replacedNotice(replaced));
   if (cut > 0) sentences.push(`${integer(cut)} characters at the end were too many and were left out.`);
   return sentences.join(" ");
 }

@@ -14,6 +14,7 @@ import { ModelError } from "../model/client.ts";
 import type { OpenModel } from "../model/client.ts";
 import type { SitePayload } from "../payloads.ts";
 import { FeatureNames } from "../probe/names.ts";
+import { replacedNotice } from "../probe/notices.ts";
 import { inActivations, withFeature } from "../steer/chosen.ts";
 import { reportJson, reportText } from "../steer/report.ts";
 import { NO_RUNS, runBoth } from "../steer/run.ts";
@@ -41,6 +42,7 @@ class SteerPage extends LightElement {
   private ran: SteerView | null = null;
   private job: AbortController | null = null;
   private problem = "";
+  private notice = "";
   private stop: (() => void) | null = null;
   private tip: Tip | null = null;
 
@@ -131,12 +133,15 @@ class SteerPage extends LightElement {
     } catch (error) {
       const isCancelled = job.signal.aborted || (error instanceof ModelError && error.kind === "cancelled");
       if (!isCancelled) this.problem = messageOf(error);
+      this.dropUnfinished();
     }
     this.job = null;
     this.requestUpdate();
   }
 
   private async generate(model: OpenModel, view: SteerView, prompt: string, signal: AbortSignal): Promise<void> {
+    const { replaced } = await model.tokenise(prompt);
+    this.notice = replaced > 0 ? replacedNotice(replaced) : "";
     await Promise.all(view.chosen.map(({ feature }) => this.loadMaximum(this.sae, feature)));
     const steered = inActivations(view.chosen, (feature) => this.maxima.get(feature) ?? 0);
     this.ran = view;
@@ -149,10 +154,14 @@ class SteerPage extends LightElement {
 
   private cancel(): void {
     this.job?.abort();
+    this.dropUnfinished();
+    this.requestUpdate();
+  }
+
+  private dropUnfinished(): void {
     const { plain, steered } = this.runs;
     // What had come stays to be read, but is no whole continuation.
     this.runs = { plain: plain?.done === true ? plain : null, steered: steered?.done === true ? steered : null };
-    this.requestUpdate();
   }
 
   private copy(what: "text" | "json", button: HTMLElement): void {
@@ -211,12 +220,13 @@ class SteerPage extends LightElement {
   }
 
   private showTask(): TemplateResult {
-    const { prompt, problem, view } = this;
+    const { prompt, problem, notice, view } = this;
     return showPrompt(
-      { prompt, problem, sampling: view.sampling, busy: this.job !== null },
+      { prompt, problem, notice, sampling: view.sampling, busy: this.job !== null },
       {
         typed: (text) => {
           this.prompt = text;
+          this.notice = "";
           forgetShared();
           this.requestUpdate();
         },

@@ -15,11 +15,14 @@ export function noticesOf(
       `Longer than the model’s context of ${integer(sae.context_size)} tokens: read in ${integer(windows)} windows. ${begins}: the model sees nothing of the one before.`,
     );
   }
-  if (replaced > 0) {
-    const what = replaced === 1 ? "A half character (lone surrogate) was" : `${integer(replaced)} half characters (lone surrogates) were`;
-    found.push(`${what} replaced by U+FFFD.`);
-  }
+  if (replaced > 0) found.push(replacedNotice(replaced));
   if (cut > 0)
     found.push(`Only the first ${integer(ids.length)} tokens are shown; ${integer(cut)} characters at the end are left out.`);
   return found;
+}
+
+/** What became of the lone surrogates of a text, of which there are `replaced`, one or more. */
+export function replacedNotice(replaced: number): string {
+  const what = replaced === 1 ? "A half character (lone surrogate) was" : `${integer(replaced)} half characters (lone surrogates) were`;
+  return `${what} replaced by U+FFFD.`;
 }

@@ -143,6 +143,8 @@ export interface PromptScene {
   /** Whether continuations are on their way. */
   busy: boolean;
   problem: string;
+  /** What the reader must know of how the prompt was read; "" for nothing. */
+  notice: string;
 }
 
 /** What the prompt's part of the form can ask for. */
@@ -156,7 +158,7 @@ export interface PromptActions {
 
 /** Prompt, length, temperature, seed, and the button that runs both continuations. */
 export function showPrompt(scene: PromptScene, actions: PromptActions): TemplateResult {
-  const { prompt, busy, problem } = scene;
+  const { prompt, busy, problem, notice } = scene;
   return html`<div class="steer-prompt">
     <label for="steer-prompt">Prompt</label>
     <textarea
@@ -185,6 +187,7 @@ export function showPrompt(scene: PromptScene, actions: PromptActions): Template
       </button>
     </p>
     ${problem === "" ? nothing : html`<p class="problem" role="alert">${problem}</p>`}
+    ${notice === "" ? nothing : html`<p class="text-notice">${notice}</p>`}
   </div>`;
 }
 
