@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from atlas.errors import InputError
 from atlas.schema import DIRECTIONS, MODEL_FILES, MODEL_TABLES
+from atlas.store.browser_model import parts_of
 from atlas.store.files import make_folder, write_atomic
 
 if TYPE_CHECKING:
@@ -136,8 +137,6 @@ def _refuse_occupied(folder: Path) -> None:
 
 
 def _write_files(store: AtlasStore, contents: Mapping[str, bytes]) -> None:
-    from atlas.export.onnx.bundle import parts_of
-
     with store.writer("model_files", schema=MODEL_FILES) as writer:
         for name, content in contents.items():
             parts = list(parts_of(content))

@@ -6,6 +6,8 @@ The manifest records a `ModelPayload` as `browser_model`; the site's scripts rea
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from typing import TypedDict
 
 PART_BYTES = 2 << 20
@@ -25,6 +27,24 @@ class ModelFilePayload(TypedDict):
     parts: int
     transfer: int
     """Bytes of these shards, as they are fetched; 0 in the manifest, which knows of no site."""
+
+
+def parts_of(content: bytes) -> Iterator[bytes]:
+    """`content` in parts of `PART_BYTES`; one empty part of an empty file."""
+    for start in range(0, max(len(content), 1), PART_BYTES):
+        yield content[start : start + PART_BYTES]
+
+
+def file_entry(name: str, key: str, content: bytes) -> ModelFilePayload:
+    """What is said of the file `name`, whose parts are the shards `<key>/<n>`."""
+    return {
+        "name": name,
+        "key": key,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "parts": sum(1 for _ in parts_of(content)),
+        "transfer": 0,
+    }
 
 
 class GatePayload(TypedDict):

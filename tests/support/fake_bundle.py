@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from atlas.errors import InputError
-from atlas.export.onnx.bundle import Bundle, file_entry
+from atlas.export.onnx.bundle import Bundle, key_of
 from atlas.export.onnx.gate import Figures
-from atlas.store.browser_model import PART_BYTES
+from atlas.store.browser_model import PART_BYTES, file_entry
 
 WIDTH = 5
 """d_out of every SAE."""
@@ -63,7 +63,7 @@ def make(sizes: dict[str, int], *, precision: str = "fp32", seed: int = 0) -> Bu
     payload: dict[str, Any] = {
         "precision": precision,
         "directions": "float32" if precision == "fp32" else "float16",
-        "files": [file_entry(name, content) for name, content in contents.items()],
+        "files": [file_entry(name, key_of(name), content) for name, content in contents.items()],
         "saes": saes,
         "model": {
             "name": "fake",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +13,7 @@ from atlas.export.onnx.files import ModelFiles, fitting, graph_file, write_files
 from atlas.export.onnx.gate import Figures, Sample, measure, refuse_below
 from atlas.export.onnx.precision import DIRECTIONS
 from atlas.export.onnx.running import Runner
-from atlas.store.browser_model import PART_BYTES
+from atlas.store.browser_model import file_entry
 from atlas.store.model_graphs import as_delivered
 from atlas.stream.inputs import versions_of
 
@@ -106,22 +105,9 @@ def make_bundle(
     return Bundle(contents, payload, figures)
 
 
-def parts_of(content: bytes) -> Iterator[bytes]:
-    """`content` in parts of `PART_BYTES`; one empty part of an empty file."""
-    for start in range(0, max(len(content), 1), PART_BYTES):
-        yield content[start : start + PART_BYTES]
-
-
-def file_entry(name: str, content: bytes) -> dict[str, Any]:
-    """The file `name` as a `ModelFilePayload`."""
-    return {
-        "name": name,
-        "key": f"model/files/{name.replace('.', '-')}",
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "parts": sum(1 for _ in parts_of(content)),
-        "transfer": 0,
-    }
+def key_of(name: str) -> str:
+    """The shards of the file `name`: where its parts lie on a site."""
+    return f"model/files/{name.replace('.', '-')}"
 
 
 def _directions(saes: Sequence[SparseCoder], files: ModelFiles) -> Callable[..., NDArray[np.float32]]:
@@ -144,7 +130,7 @@ def _payload(
     return {
         "precision": precision,
         "directions": DIRECTIONS[precision],
-        "files": [file_entry(name, content) for name, content in contents.items()],
+        "files": [file_entry(name, key_of(name), content) for name, content in contents.items()],
         "saes": list(saes),
         "model": _shape(engine, decoder),
         "versions": [

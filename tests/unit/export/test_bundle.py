@@ -10,7 +10,7 @@ import pytest
 
 from atlas.errors import InputError
 from atlas.export.onnx import bundle as module
-from atlas.export.onnx.bundle import CHECKS, TOKENIZER, Bundle, Use, file_entry, make_bundle, parts_of
+from atlas.export.onnx.bundle import CHECKS, TOKENIZER, Bundle, Use, key_of, make_bundle
 from atlas.export.onnx.gate import Figures, Sample
 from atlas.store.browser_model import (
     PART_BYTES,
@@ -18,6 +18,8 @@ from atlas.store.browser_model import (
     ModelPayload,
     ModelShapePayload,
     SaeModelPayload,
+    file_entry,
+    parts_of,
 )
 from tests.support import models
 from tests.support.exported import Exported, token_ids
@@ -178,7 +180,7 @@ class TestParts:
 
     def test_an_empty_file_has_one(self):
         assert list(parts_of(b"")) == [b""]
-        assert file_entry("a.bin", b"")["parts"] == 1
+        assert file_entry("a.bin", "model/a", b"")["parts"] == 1
 
     def test_a_key_has_no_dots(self):
-        assert file_entry("one.steer.onnx", b"x")["key"] == "model/files/one-steer-onnx"
+        assert key_of("one.steer.onnx") == "model/files/one-steer-onnx"
