@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { downloadSize } from "../src/model/client.ts";
 import { fetched, open } from "../src/model/open.ts";
 import { isLarge, offersWebGpu } from "../src/model/webgpu.ts";
@@ -61,15 +61,6 @@ test("WebGPU is offered where atlas, browser and machine have it", async () => {
   assert.equal(await offersWebGpu(WITH), false);
   Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
   assert.equal(await offersWebGpu(WITH), false);
-});
-
-test("an adapter that never answers is not waited for", async () => {
-  browser(() => new Promise(() => undefined));
-  mock.timers.enable({ apis: ["setTimeout"] });
-  const answer = offersWebGpu(WITH);
-  mock.timers.tick(3000);
-  assert.equal(await answer, false);
-  mock.timers.reset();
 });
 
 test("a graph is large by the weights that it loads", () => {

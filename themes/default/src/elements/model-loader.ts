@@ -73,13 +73,17 @@ export class ModelLoader extends LightElement {
 
   private async describe(): Promise<void> {
     try {
-      const info = await describeModel();
-      this.hasWebGpu = info !== null && (await offersWebGpu(info));
-      this.info = info;
+      this.info = await describeModel();
+      if (this.info !== null) void offersWebGpu(this.info).then((has) => this.offerChoice(has));
       this.problem = this.info === null ? "This atlas holds no model for browsers." : "";
     } catch (error) {
       this.problem = messageOf(error);
     }
+    this.requestUpdate();
+  }
+
+  private offerChoice(hasWebGpu: boolean): void {
+    this.hasWebGpu = hasWebGpu;
     this.requestUpdate();
   }
 

@@ -3,22 +3,19 @@ import type { ModelPayload } from "../payloads.ts";
 import type { Need } from "./client.ts";
 import { RUNTIMES, saeOf, weightFiles } from "./files.ts";
 
-/** A browser that has not named a graphics processor by then is taken to have none. */
-const PATIENCE_MS = 3000;
-
 /** Stored weights from which a run on one core takes long enough (about 50 ms for 32 tokens) to be worth speeding up. */
 const LARGE_BYTES = 32e6;
 
 /**
  * Whether this atlas brings the runtime for WebGPU, and this browser has a graphics processor for it. One that is
- * imitated in software is none: WebAssembly is faster.
+ * imitated in software is none: WebAssembly is faster. A browser may take long to answer, and nothing may wait for it.
  */
 export async function offersWebGpu(info: ModelPayload): Promise<boolean> {
   if (!info.files.some(({ name }) => name === RUNTIMES.webgpu)) return false;
   const gpu = navigator.gpu as GPU | undefined;
   // The runtime waits for the processor by suspending WebAssembly (JSPI), which is younger than WebGPU.
   if (gpu === undefined || typeof WebAssembly === "undefined" || !("Suspending" in WebAssembly)) return false;
-  const adapter = await Promise.race([gpu.requestAdapter().catch(() => null), nothingAfter(PATIENCE_MS)]);
+  const adapter = await gpu.requestAdapter().catch(() => null);
   return adapter !== null && !adapter.info.isFallbackAdapter;
 }
 
@@ -26,8 +23,4 @@ export async function offersWebGpu(info: ModelPayload): Promise<boolean> {
 export function isLarge(info: ModelPayload, slug: string, need: Need): boolean {
   const names = new Set(weightFiles(saeOf(info, slug), need));
   return info.files.reduce((sum, { name, bytes }) => sum + (names.has(name) ? bytes : 0), 0) >= LARGE_BYTES;
-}
-
-function nothingAfter(milliseconds: number): Promise<null> {
-  return new Promise((resolve) => window.setTimeout(() => resolve(null), milliseconds));
 }
