@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 import { downloadSize } from "../src/model/client.ts";
 import { fetched, open } from "../src/model/open.ts";
 import { isLarge, offersWebGpu } from "../src/model/webgpu.ts";
 import type { ModelFilePayload, ModelPayload } from "../src/payloads.ts";
 import { fakeSite } from "./support/fake-site.ts";
-import { type Behaviour, FakeWorker } from "./support/fake-worker.ts";
+import { type Behaviour, FakeWorker, SILENT } from "./support/fake-worker.ts";
 import { INFO, rejects } from "./support/model-info.ts";
 
 function file(name: string, transfer: number): ModelFilePayload {
@@ -80,10 +80,8 @@ test("the size ahead is that of the runtime that is chosen", () => {
 
 test("what computes as the build did is kept", async () => {
   FakeWorker.install(model({ match: true, largest: 0 }));
-  const steps: string[] = [];
-  const found = await open(WITH, "a", "activations", ({ step }) => steps.push(step), undefined, "webgpu");
+  const found = await open(WITH, "a", "activations", () => undefined, undefined, "webgpu");
   assert.deepEqual([found.runtime, found.refusal, opened()], ["webgpu", "", ["webgpu"]]);
-  assert.equal(steps.at(-1), "Checking the graphics processor");
   assert.ok(fetched.has("ort.webgpu.wasm") && !fetched.has("ort.wasm"));
 });
 
@@ -125,6 +123,19 @@ test("only what WebAssembly may do better is tried there", async () => {
     await rejects(open(WITH, "a", "activations", () => undefined, undefined, "webgpu"), kind, /refused/);
     assert.equal(FakeWorker.started.length, 1);
   }
+});
+
+test("a graphics processor that never answers is not waited for", async () => {
+  const behaviour: Behaviour = ({ name }) => (name === "check" ? SILENT : null);
+  FakeWorker.install(behaviour);
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const opening = open(WITH, "a", "activations", () => undefined, undefined, "webgpu");
+  while (!FakeWorker.started.some(({ names }) => names.includes("check"))) await new Promise(setImmediate);
+  mock.timers.tick(120_000);
+  const found = await opening;
+  mock.timers.reset();
+  assert.equal(found.runtime, "wasm");
+  assert.match(found.refusal, /did not answer in time/);
 });
 
 test("a graphics processor that is lost ends the model, and says why", async () => {

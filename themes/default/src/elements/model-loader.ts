@@ -186,8 +186,11 @@ export class ModelLoader extends LightElement {
       this.chosen = (target as HTMLInputElement).checked ? "webgpu" : "wasm";
       this.requestUpdate();
     };
-    return html`<p>
-      <label><input type="checkbox" .checked=${this.runtime === "webgpu"} @change=${choose} /> Compute on the graphics processor (WebGPU)</label>
+    return html`<p class="note">
+      <label>
+        <input type="checkbox" .checked=${this.runtime === "webgpu"} @change=${choose} />
+        Compute on the graphics processor (WebGPU)
+      </label>
     </p>`;
   }
 

@@ -20,6 +20,9 @@ const PATIENCE_MS = 600_000;
 /** Names of the files that this page has fetched: a browser has them in its cache. */
 export const fetched = new Set<string>();
 
+/** A graphics processor that takes longer to start and to be checked is no faster than WebAssembly. */
+const GPU_PATIENCE_MS = 120_000;
+
 /** Failures of WebGPU that WebAssembly may not have. */
 const FALLS_BACK: ReadonlySet<ModelErrorKind> = new Set(["gpu", "memory", "wasm"]);
 
@@ -60,12 +63,10 @@ async function start(
     await feed(link, files, onProgress);
     const total = sizeOf(files);
     onProgress({ step: "Starting the model", loaded: total, total });
-    await link.call("open", wanted);
+    const opening = link.call("open", wanted);
     const model = openModelOf(link, wanted);
-    if (runtime === "webgpu") {
-      onProgress({ step: "Checking the graphics processor", loaded: total, total });
-      await check(link, model, need);
-    }
+    if (runtime === "wasm") await opening;
+    else await inTime(link, opening.then(() => check(link, model, need)));
     return model;
   } catch (error) {
     const told = asModelError(error);
@@ -74,6 +75,13 @@ async function start(
   } finally {
     signal?.removeEventListener("abort", stop);
   }
+}
+
+/** Waits for `work` on the graphics processor, and ends the worker where that takes too long. */
+async function inTime(link: WorkerLink, work: Promise<void>): Promise<void> {
+  const late = new ModelError("gpu", "The graphics processor did not answer in time.");
+  const timer = window.setTimeout(() => link.end(late), GPU_PATIENCE_MS);
+  await work.finally(() => window.clearTimeout(timer));
 }
 
 /** Throws `ModelError` unless the open model computes what the build stored. */
