@@ -15,7 +15,7 @@ from atlas.render.contexts import TEMPLATES, Page
 from atlas.render.dataset import MAX_COLUMN, TOKENS_COLUMN, Block, SaeData
 from atlas.render.feature_shards import ShardMaker
 from atlas.render.features import Explanations, FeaturePages, firing_view
-from atlas.render.frames import STYLESHEET, Frames, asset_path, asset_url, feature_path
+from atlas.render.frames import Frames, asset_path, asset_url, feature_path
 from atlas.render.hashes import content_hashes
 from atlas.render.install import WEB_MANIFEST, web_manifest
 from atlas.render.listpages import ListPages
@@ -32,7 +32,8 @@ from atlas.render.shards import (
     shard_path,
     site_payload,
 )
-from atlas.render.themes import Templates, assets, open_theme, require_scripts, stylesheet
+from atlas.render.styles import stylesheets
+from atlas.render.themes import Templates, assets, open_theme, require_scripts
 from atlas.render.views import Find, SaeSection
 from atlas.render.windows import Vocabulary
 
@@ -186,12 +187,14 @@ class Builder:
         found = assets(self.theme)
         if scripts:
             require_scripts(self.theme, found)
-        self.assets = {STYLESHEET: stylesheet(self.theme)} | {
+        sheets = stylesheets(self.theme)
+        self.assets = dict(sheets.values()) | {
             name: path.read_bytes() for name, path in found.items() if scripts or path.suffix != ".js"
         }
         urls = {name: asset_url(name, data) for name, data in self.assets.items()}
         has_map = any(store.has("coords", entry.slug) for entry in store.manifest.saes)
-        self.frames = Frames(store.manifest, urls, has_map=has_map)
+        styles = {kind: name for kind, (name, _) in sheets.items()}
+        self.frames = Frames(store.manifest, urls, styles, has_map=has_map)
         self.has_map = has_map
         self.model = ModelFiles(
             store, self.theme if scripts else None, config.features_per_shard, webgpu=config.webgpu

@@ -14,7 +14,6 @@ from atlas.text import inline_text
 if TYPE_CHECKING:
     from atlas.store import Manifest
 
-STYLESHEET = "atlas.css"
 ICON = "icon.svg"
 WORKER_SCRIPT = "sw.js"
 
@@ -66,14 +65,20 @@ def brief(text: str) -> str:
 
 
 class Frames:
-    """Makes the site's frame and the heads of pages; `urls` maps asset names to `asset_url`s."""
+    """Makes the site's frame and the heads of pages.
 
-    def __init__(self, manifest: Manifest, urls: dict[str, str], *, has_map: bool) -> None:
+    `urls` maps asset names to `asset_url`s, `styles` kinds of pages to the names of their stylesheets.
+    """
+
+    def __init__(
+        self, manifest: Manifest, urls: dict[str, str], styles: dict[str, str], *, has_map: bool
+    ) -> None:
         self.manifest = manifest
         self.name = brief(manifest.title) or "Feature Atlas"
         self.previews: dict[tuple[str, int | None], str] = {}
         """(SAE slug, feature) → path of its preview picture, for features that have one."""
         self._urls = urls
+        self._styles = styles
         self._has_map = has_map
         self._menus: dict[tuple[str, str], tuple[Link, ...]] = {}
         self.saes: dict[str, SaeLink] = {
@@ -90,7 +95,6 @@ class Frames:
             title=shown(manifest.title or "Feature Atlas"),
             build_id=manifest.build_id,
             atlas_version=manifest.atlas_version,
-            stylesheet=urls.get(STYLESHEET, ""),
             icon=urls.get(ICON, ""),
             theme_script=urls.get(THEME_SCRIPT, ""),
             saes=tuple(self.saes.values()),
@@ -125,6 +129,7 @@ class Frames:
             headline=brief(headline or title),
             description=brief(description) or self.name,
             canonical=self._canonical(path),
+            stylesheet=self._urls.get(self._styles.get(kind, ""), ""),
             scripts=tuple(url for url in scripts if url),
             menu=self._menus.get((kind, sae_slug)) or self._menu(kind, sae_slug),
             image=self._canonical(image) if image else "",

@@ -22,7 +22,7 @@ from atlas.errors import InputError, suggest
 from atlas.store.files import read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from atlas.render.contexts import Page
     from atlas.render.views import SiteFrame
@@ -67,6 +67,10 @@ class ThemeFile(BaseModel):
     )
     cards: tuple[CardSpec, ...] = Field(
         (), description="Cards of the feature page; a child's are added to its parent's."
+    )
+    styles: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="File of `css/` → kinds of pages that load it. Default: every page does.",
     )
 
 
@@ -234,16 +238,6 @@ class _ChainLoader(jinja2.BaseLoader):
         raise jinja2.TemplateNotFound(
             template, f"no theme of {[t.name for t in self._theme.chain]} has {template!r}"
         )
-
-
-def stylesheet(theme: Theme) -> bytes:
-    """The one stylesheet: ancestors first; of each theme css/base.css, the other css/ files, the panels'."""
-    return b"".join(path.read_bytes() for each in reversed(theme.chain) for path in _styles(each.folder))
-
-
-def _styles(folder: Path) -> Iterator[Path]:
-    yield from sorted((folder / "css").glob("*.css"), key=lambda path: (path.name != "base.css", path.name))
-    yield from sorted(folder.glob("panels/*/panel.css"))
 
 
 def assets(theme: Theme) -> dict[str, Path]:

@@ -46,8 +46,6 @@ class SiteFrame:
     """12 hex digits naming the dataset's exact content."""
     atlas_version: str
     """Version of this software."""
-    stylesheet: str
-    """The one stylesheet, from the site's root."""
     icon: str
     """The icon, from the site's root."""
     theme_script: str
@@ -74,6 +72,8 @@ class Head:
     """Plain text for search engines and link previews; never empty."""
     canonical: str
     """Absolute address; empty without `base_url`."""
+    stylesheet: str
+    """The stylesheet of this kind of page, from the site's root."""
     scripts: tuple[str, ...]
     """Scripts of this kind of page, from the site's root."""
     menu: tuple[Link, ...]

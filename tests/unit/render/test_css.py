@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from atlas.render.themes import default_theme, open_theme, stylesheet
+from atlas.render.styles import stylesheets
+from atlas.render.themes import default_theme, open_theme
+from tests.support.script_classes import named_classes
 from tests.support.sites import Site
 
 Colour = tuple[float, float, float]
@@ -43,8 +45,16 @@ def contrast(first: Colour, second: Colour) -> float:
     return (bright + 0.05) / (dim + 0.05)
 
 
+def source(theme: str) -> str:
+    """All styles of a theme and its ancestors, as they are written."""
+    chain = reversed(open_theme(theme).chain)
+    return "\n".join(
+        path.read_text("utf-8") for each in chain for path in sorted(each.folder.glob("css/*.css"))
+    )
+
+
 def palette(theme: str, scheme: int) -> dict[str, Colour]:
-    css = stylesheet(open_theme(theme)).decode()
+    css = source(theme)
     return {name: rgb((light, dark)[scheme]) for name, light, dark in PAIR.findall(css)}
 
 
@@ -87,15 +97,13 @@ def resolve(value: str, colours: dict[str, Colour], scheme: int) -> Colour:
 @pytest.mark.parametrize("step", range(1, 10))
 def test_tokens_can_be_read_at_every_heat(theme: str, scheme: int, step: int):
     colours = palette(theme, scheme)
-    share, ink = heat_rules(stylesheet(open_theme(theme)).decode())[step]
+    share, ink = heat_rules(source(theme))[step]
     for ground in ("paper", "card"):
         assert contrast(resolve(ink, colours, scheme), mix(colours["ember"], colours[ground], share)) >= 4.5
 
 
 def test_heat_is_a_linear_ramp_up_to_078():
-    shares = {
-        step: share for step, (share, _) in heat_rules(stylesheet(open_theme("default")).decode()).items()
-    }
+    shares = {step: share for step, (share, _) in heat_rules(source("default")).items()}
     assert list(shares) == list(range(1, 10))
     for step, share in shares.items():
         assert share == pytest.approx(0.78 * step / 9, abs=0.001)
@@ -112,19 +120,19 @@ def test_marks_can_be_told_from_the_ground(scheme: int, name: str):
 
 
 def test_every_colour_is_registered_so_that_scripts_can_read_it():
-    css = stylesheet(open_theme("default")).decode()
+    css = source("default")
     registered = set(re.findall(r"@property --atlas-([\w-]+) \{ syntax: \"<color>\"; inherits: true;", css))
     assert registered == {name for name, *_ in PAIR.findall(css)}
 
 
 def test_only_defined_properties_are_used():
-    css = stylesheet(open_theme("default")).decode()
+    css = source("default")
     defined = set(re.findall(r"(--[\w-]+)\s*:", css)) | set(re.findall(r"@property (--[\w-]+)", css))
     assert set(re.findall(r"var\((--[\w-]+)", css)) <= defined
 
 
 def test_nothing_is_loaded():
-    css = stylesheet(open_theme("default")).decode()
+    css = source("default")
     assert not re.search(r"url\(|@import|@font-face|expression\(", css)
 
 
@@ -143,7 +151,7 @@ def test_braces_are_balanced(path: Path):
 
 
 def test_motion_theme_and_print_are_respected():
-    css = stylesheet(open_theme("default")).decode()
+    css = source("default")
     assert "prefers-reduced-motion: reduce" in css
     assert ':root[data-theme="light"] { color-scheme: light; }' in css
     assert ':root[data-theme="dark"] { color-scheme: dark; }' in css
@@ -151,9 +159,27 @@ def test_motion_theme_and_print_are_respected():
     assert ":focus-visible" in css
 
 
+def classes(css: str) -> set[str]:
+    return set(re.findall(r"\.([a-zA-Z][\w-]*)", re.sub(r"\"[^\"]*\"|\{[^{}]*\}", "", css)))
+
+
+SHEETS = {
+    kind: classes(content.decode()) for kind, (_, content) in stylesheets(open_theme("default")).items()
+}
+STYLED = set[str]().union(*SHEETS.values())
+
+
 def test_every_class_of_the_pages_is_styled_or_known_not_to_be(site: Site):
-    css = stylesheet(open_theme("default")).decode()
-    styled = set(re.findall(r"\.([a-z][\w-]*)", css))
-    used = {name for page in site.pages.values() for element in page.elements for name in element.classes}
     plain = {"plain", "examples"}
-    assert used - styled - plain == set()
+    for path, page in site.pages.items():
+        used = {name for element in page.elements for name in element.classes}
+        assert used - STYLED - plain == set(), path
+        assert used & STYLED <= SHEETS[page.one("body").attributes["data-page"]], path
+
+
+@pytest.mark.parametrize("kind", SHEETS)
+def test_every_class_that_the_scripts_of_a_page_make_is_styled_on_it(kind: str):
+    named = named_classes(kind)
+    assert len(named) > 20
+    # The box on a feature's page shares a module with the test page, but shows no address to copy.
+    assert (named & STYLED) - SHEETS[kind] <= ({"text-shared"} if kind == "feature" else set())

@@ -18,7 +18,9 @@ URLS = {
     "feature.js": "assets/feature.js?3",
     "theme.js": "assets/theme.js?4",
     "icon.svg": "assets/icon.svg?5",
+    "feature.css": "assets/feature.css?6",
 }
+STYLES = {"home": "atlas.css", "feature": "feature.css"}
 
 
 def frames(
@@ -29,7 +31,7 @@ def frames(
         for slug in slugs
     ]
     manifest = Manifest(title="My atlas", base_url=base_url, saes=saes, **more)
-    return Frames(manifest, URLS, has_map=has_map)
+    return Frames(manifest, URLS, STYLES, has_map=has_map)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_a_model_from_a_folder_is_described_not_named(model: dict[str, object], 
 
 
 def test_a_hostile_title_is_made_harmless():
-    found = Frames(Manifest(title="<script>\u202e", saes=[]), URLS, has_map=False)
+    found = Frames(Manifest(title="<script>\u202e", saes=[]), URLS, STYLES, has_map=False)
     assert "<script>" not in str(found.site.title)
     assert "\u202e" not in found.name
 
@@ -168,3 +170,10 @@ def test_the_way_to_a_page_is_short_within_its_own_folder(here, root, there, nea
     assert page.near(there) == near
     if root is None:
         assert posixpath.normpath(posixpath.join(posixpath.dirname(here), near)) == there
+
+
+def test_a_page_names_the_stylesheet_of_its_kind():
+    found = frames()
+    assert found.head("home", "index.html", "", "").stylesheet == "assets/atlas.css?1"
+    assert found.head("feature", "a/0/1.html", "x", "y").stylesheet == "assets/feature.css?6"
+    assert found.head("map", "map.html", "x", "y").stylesheet == ""

@@ -92,7 +92,7 @@ def test_the_figures_of_the_gate_are_exact_and_defined(modelled: tuple[Site, Atl
 def test_the_precision_is_said_in_words(modelled: tuple[Site, AtlasStore], precision: str, words: str):
     manifest = modelled[1].manifest
     other = manifest.model_copy(update={"browser_model": {**manifest.browser_model, "precision": precision}})
-    for page in model_pages(Frames(other, {}, has_map=False)):
+    for page in model_pages(Frames(other, {}, {}, has_map=False)):
         assert re.search(rf"^Weights are stored [^.]*{words}[^.]*\({precision}\)", page.model.precision)
 
 
@@ -100,7 +100,7 @@ def test_hostile_titles_are_text(modelled: tuple[Site, AtlasStore]):
     manifest = modelled[1].manifest
     saes = [entry.model_copy(update={"title": "<script>alert(1)</script>"}) for entry in manifest.saes]
     hostile = manifest.model_copy(update={"saes": saes, "title": '"><img src=x>'})
-    pages = list(model_pages(Frames(hostile, {}, has_map=False)))
+    pages = list(model_pages(Frames(hostile, {}, {}, has_map=False)))
     assert [page.head.kind for page in pages] == list(MODEL_PAGES)
     for page in pages:
         assert all("<" not in str(section.sae.title) for section in page.model.sections)

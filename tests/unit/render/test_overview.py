@@ -76,7 +76,7 @@ class TestFinds:
 
 
 def frames(**more: object) -> Frames:
-    return Frames(Manifest(**more), {}, has_map=True)
+    return Frames(Manifest(**more), {}, {}, has_map=True)
 
 
 SAE = SaeEntry(slug="alpha", title="SAE <1>", n_features=2048)

@@ -18,6 +18,8 @@ from atlas.errors import InputError
 from atlas.render.output import MARKER, Output
 from atlas.render.site import SiteReport, plan_site, render_site
 from atlas.render.strips import shown
+from atlas.render.styles import stylesheets
+from atlas.render.themes import open_theme
 from atlas.store import AtlasStore
 from tests.support.sites import PageReader, Site
 from tests.support.synthetic import make_atlas
@@ -55,7 +57,8 @@ def render(store: AtlasStore, folder: Path, **options: object) -> tuple[Site, Si
 
 
 def test_every_file_of_the_contract_is_there(site: Site):
-    expected = {
+    sheets = stylesheets(open_theme("default")).values()
+    expected = {f"assets/{name}" for name, _ in sheets} | {
         MARKER,
         ".nojekyll",
         "index.html",
@@ -63,7 +66,6 @@ def test_every_file_of_the_contract_is_there(site: Site):
         "map.html",
         "search.html",
         "404.html",
-        "assets/atlas.css",
         "assets/icon.svg",
         "data/site.js",
         "data/pieces.js",

@@ -14,7 +14,8 @@ from atlas.render import themes
 from atlas.render.builder import Builder
 from atlas.render.output import Output
 from atlas.render.site import render_site
-from atlas.render.themes import Templates, assets, default_theme, open_theme, require_scripts, stylesheet
+from atlas.render.styles import stylesheets
+from atlas.render.themes import Templates, assets, default_theme, open_theme, require_scripts
 from atlas.store import AtlasStore
 from tests.support.sites import PageReader
 
@@ -213,22 +214,6 @@ def test_panels_of_the_chain_are_known(tmp_path: Path):
     assert not templates.has_panel("sparkline")
 
 
-def test_the_stylesheet_begins_with_the_base_and_ends_with_the_child(tmp_path: Path):
-    files = {
-        "css/zebra.css": ".z{}",
-        "css/base.css": ".b{}",
-        "css/apple.css": ".a{}",
-        "panels/p/panel.css": ".p{}",
-    }
-    theme = open_theme("mine", make_theme(tmp_path / "mine", files).parent)
-    css = stylesheet(theme).decode()
-    assert css.endswith(".b{}.a{}.z{}.p{}")
-    assert css.startswith((REPOSITORY / "themes/default/css/base.css").read_text(encoding="utf-8")[:200])
-    for path in (REPOSITORY / "themes/default").glob("*/**/*.css"):
-        if "node_modules" not in path.parts:
-            assert path.read_text(encoding="utf-8") in css
-
-
 def test_assets_come_from_the_nearest_theme(tmp_path: Path):
     files = {"assets/icon.svg": "<svg/>", "dist/site.js": "1", "assets/UPPER.svg": "x", "assets/.hidden": "x"}
     found = assets(open_theme("mine", make_theme(tmp_path / "mine", files).parent))
@@ -257,7 +242,7 @@ class TestSlate:
 
     def test_its_colours_block_and_panel_are_used(self, store: AtlasStore):
         theme = open_theme(str(SLATE))
-        assert "#0f1720" in stylesheet(theme).decode()
+        assert all(b"#0f1720" in content for _, content in stylesheets(theme).values())
         page = feature_page(store, SLATE)
         assert ", in slate</span>" in page
         assert "<section class=card id=cite data-keep><h2>Cite this feature</h2>" in page
