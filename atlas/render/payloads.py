@@ -166,8 +166,10 @@ class FeatureShard(TypedDict):
 class PiecesShard(TypedDict):
     """Shard `pieces`: the pieces of text that all feature shards share, before their own."""
 
-    pieces: list[str]
-    """Exact text, most frequent first."""
+    shared: str
+    """For each piece a digit of base 36: how many of its first characters are those of the one before."""
+    rest: list[str]
+    """The exact text of each piece behind these."""
 
 
 class TableColumn(TypedDict):

@@ -27,7 +27,7 @@ from atlas.render.output import MARKER, Output
 from atlas.render.packing import MAGIC
 from atlas.render.site import render_site
 from atlas.store import AtlasStore
-from tests.support.feature_shards import read_features
+from tests.support.feature_shards import common_pieces, read_features
 from tests.support.sites import Site, read_bytes, read_shard
 from tests.support.synthetic import TEXTS, make_atlas
 
@@ -74,7 +74,7 @@ def data_file(site: Site, key: str) -> tuple[str, bytes]:
     """A data file as kept: what it holds, as JSON where it can be read as such."""
     data = read_bytes(key, site.files[f"data/{key}.js"])
     if data.startswith(MAGIC):
-        payload = read_features(data, site.shard("pieces")["pieces"])
+        payload = read_features(data, common_pieces(site.shard("pieces")))
     elif BYTES_FOLDERS.intersection(key.split("/")[:-1]):
         return f"{key}.bin", data
     else:

@@ -82,6 +82,15 @@ def _planes(data: bytes, form: str, width: int) -> Iterator[float]:
         yield struct.unpack(form, bytes(data[plane * count + at] for plane in range(width)))[0]
 
 
+def common_pieces(shard: dict[str, Any]) -> list[str]:
+    """The texts of the shard `pieces`, each put together from its own end and the one before."""
+    texts: list[str] = []
+    for digit, rest in zip(shard["shared"], shard["rest"], strict=True):
+        count = int(digit, 36)
+        texts.append((texts[-1][:count] if count else "") + rest)
+    return texts
+
+
 def read_features(data: bytes, common: list[str]) -> dict[str, Any]:
     """The `FeatureShard` in `data`."""
     reader = Reader(data)

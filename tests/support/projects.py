@@ -19,7 +19,7 @@ from atlas.check.shard import BYTES_FOLDERS
 from atlas.cli import main
 from atlas.store.letters import from_letters
 from tests.support import models
-from tests.support.feature_shards import read_features
+from tests.support.feature_shards import common_pieces, read_features
 
 D_SAE = 12
 SLUG = "tiny"
@@ -187,7 +187,7 @@ def broken_values(site: Path) -> list[str]:
         name = page.relative_to(site).as_posix()
         found += [f"{name}: {text!r}" for text in page_texts(page) if BROKEN_VALUES.search(text)]
     contents = dict(shard_contents(site))
-    common: list[str] = json.loads(contents["data/pieces.js"])["pieces"]
+    common = common_pieces(json.loads(contents["data/pieces.js"]))
     for name, content in contents.items():
         folders = name.split("/")[2:-1]
         try:

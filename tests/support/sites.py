@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from atlas.store.letters import from_letters
-from tests.support.feature_shards import read_features
+from tests.support.feature_shards import common_pieces, read_features
 
 VOID = {"meta", "link", "input", "br", "img", "hr", "path", "wbr"}
 ENDED_BY = {"li": {"li"}, "dt": {"dt", "dd"}, "dd": {"dt", "dd"}}
@@ -118,7 +118,8 @@ class Site:
     def features(self, sae: str, number: int) -> dict[str, Any]:
         """The feature shard `number`, decoded as its description says."""
         key = f"{sae}/features/{number}"
-        return read_features(read_bytes(key, self.files[f"data/{key}.js"]), self.shard("pieces")["pieces"])
+        common = common_pieces(self.shard("pieces"))
+        return read_features(read_bytes(key, self.files[f"data/{key}.js"]), common)
 
     def column(self, sae: str, name: str) -> list[float | None]:
         """Values of a column of the feature table, None where there is none."""

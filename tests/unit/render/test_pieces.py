@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atlas.render import payloads
 from atlas.render.builder import Builder
 from atlas.render.pieces import CommonPieces, ShardPieces, common_pieces
 from atlas.render.windows import Vocabulary
 from atlas.store import AtlasStore
+from tests.support.feature_shards import common_pieces as common_texts
 from tests.unit.render.test_windows import HALF, HUG, RAISE, REST, TOKENS, make_vocabulary
 
 
@@ -30,7 +33,6 @@ def test_the_most_frequent_come_first_and_equals_by_number(vocabulary, monkeypat
     found = common(vocabulary, monkeypatch, t257=9, t66=4, t65=4)
     assert found.texts == [" raise", "A", "B"]
     assert [found.index[token] for token in (RAISE, 65, 66, 67)] == [0, 1, 2, -1]
-    assert set(found.payload) == set(payloads.PiecesShard.__annotations__)
 
 
 def test_a_shard_numbers_its_own_after_the_common_ones(vocabulary, monkeypatch):
@@ -66,6 +68,48 @@ def test_a_small_vocabulary_is_common_as_a_whole(builder: Builder, store: AtlasS
         np.add.at(counts, row["token_ids"], 1)
     first = [counts[np.flatnonzero(found.index == at)[0]] for at in range(5)]
     assert first == sorted(counts.tolist(), reverse=True)[:5]
+
+
+def made(texts: list[str], counts: list[int]) -> CommonPieces:
+    vocabulary = make_vocabulary([text.encode() for text in texts])
+    return CommonPieces(vocabulary, np.array(counts))
+
+
+def test_the_first_stay_by_frequency_and_each_doubling_goes_by_text(monkeypatch):
+    monkeypatch.setattr("atlas.render.pieces.FIRST_BY_NUMBER", 2)
+    found = made([*"hgfedcba", "i"], [9, 8, 7, 6, 5, 4, 3, 2, 1])
+    assert found.texts == [*"hg", *"ef", *"abcd", "i"]
+    assert [found.texts[at] for at in found.index if at >= 0] == [*"hgfedcba", "i"]
+
+
+def test_equal_texts_stay_in_the_order_of_their_tokens(monkeypatch):
+    monkeypatch.setattr("atlas.render.pieces.FIRST_BY_NUMBER", 1)
+    found = made(["z", "same", "same", "same"], [4, 1, 2, 3])
+    assert found.texts == ["z", "same", "same", "same"]
+    places = {token: int(found.index[token]) for token in range(4)}
+    assert places == {0: 0, 3: 1, 1: 2, 2: 3}
+
+
+@pytest.mark.parametrize(
+    ("texts", "shared", "rest"),
+    [
+        (["in", "int", "into", "a"], "0230", ["in", "t", "o", "a"]),
+        (["same", "same"], "04", ["same", ""]),
+        (["x" * 50, "x" * 50], "0z", ["x" * 50, "x" * 15]),
+        (["a\U0001f917b", "a\U0001f917c"], "01", ["a\U0001f917b", "\U0001f917c"]),
+        (["日本", "日中"], "01", ["日本", "中"]),
+    ],
+)
+def test_a_piece_says_only_what_differs_from_the_one_before(texts, shared, rest):
+    found = made(texts, list(range(len(texts), 0, -1))).payload
+    assert found == {"shared": shared, "rest": rest}
+    assert set(found) == set(payloads.PiecesShard.__annotations__)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=45), min_size=1, max_size=200))
+def test_the_shard_gives_back_every_text(texts):
+    found = made(texts, list(range(len(texts))))
+    assert common_texts(found.payload) == found.texts
 
 
 def test_a_dataset_without_examples_has_common_pieces_too(tmp_path):

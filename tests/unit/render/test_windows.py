@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -22,7 +24,7 @@ def vocabulary() -> Vocabulary:
     return make_vocabulary()
 
 
-def make_vocabulary() -> Vocabulary:
+def make_vocabulary(tokens: Sequence[bytes] = TOKENS) -> Vocabulary:
     rows = [
         {
             "token_id": number,
@@ -30,7 +32,7 @@ def make_vocabulary() -> Vocabulary:
             "special": number == SPECIAL,
             "piece": "<|end|>" if number == SPECIAL else "",
         }
-        for number, data in enumerate(TOKENS)
+        for number, data in enumerate(tokens)
     ]
     return Vocabulary(pa.Table.from_pylist(rows, schema=VOCABULARY))
 

@@ -146,8 +146,10 @@ export interface FeatureShard {
 
 /** Shard `pieces`: the pieces of text that all feature shards share, before their own. */
 export interface PiecesShard {
-  /** Exact text, most frequent first. */
-  pieces: string[];
+  /** For each piece a digit of base 36: how many of its first characters are those of the one before. */
+  shared: string;
+  /** The exact text of each piece behind these. */
+  rest: string[];
 }
 
 /** A column of the feature table: one number per feature. */

@@ -8,6 +8,7 @@ import {
   loadTable,
   loadTitles,
   loadTitlesOf,
+  piecesOf,
 } from "../src/core/data.ts";
 import { loadRow } from "../src/core/rows.ts";
 import { loadBytes, loadShard, ShardError } from "../src/core/shards.ts";
@@ -116,12 +117,19 @@ test("every kind of data has its own address", async () => {
   assert.deepEqual(await loadMap("one"), { feature_idx: [] });
 });
 
+test("the common pieces are put together from their ends", () => {
+  assert.deepEqual(piecesOf({ shared: "0230", rest: ["in", "t", "o", "a"] }), ["in", "int", "into", "a"]);
+  assert.deepEqual(piecesOf({ shared: "0z", rest: ["x".repeat(50), "y"] }), ["x".repeat(50), `${"x".repeat(35)}y`]);
+  assert.deepEqual(piecesOf({ shared: "01", rest: ["a🤗b", "🤗c"] }), ["a🤗b", "a🤗c"]);
+  assert.deepEqual(piecesOf({ shared: "", rest: [] }), []);
+});
+
 test("an SAE or a feature that the site does not have is an error", async () => {
   await rejects(loadSae("none"), "data/site.js knows no SAE called none");
 });
 
 test("a feature is decoded from its shard, the common pieces and what the site says of its columns", async () => {
-  site.answers.set("pieces", { payload: { pieces: golden.common } });
+  site.answers.set("pieces", { payload: { shared: "0".repeat(golden.common.length), rest: golden.common } });
   site.answers.set("one/features/0", { bytes: new Uint8Array(Buffer.from(golden.bytes, "base64")) });
   const { payload, shard } = await loadFeature("one", 4);
   assert.equal(payload.feature_idx, 4);

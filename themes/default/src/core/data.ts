@@ -55,12 +55,23 @@ function loadFeatures(sae: string, key: string): Promise<FeatureShard> {
   return loading;
 }
 
+let common: Promise<string[]> | undefined;
+
+/** The pieces of text that all feature shards share, put together once. */
+function loadPieces(): Promise<string[]> {
+  common ??= loadShard<PiecesShard>("pieces").then(piecesOf);
+  common.catch(() => (common = undefined));
+  return common;
+}
+
+/** The texts that `shared` and `rest` stand for. */
+export function piecesOf({ shared, rest }: PiecesShard): string[] {
+  let before = "";
+  return rest.map((end, at) => (before = before.slice(0, Number.parseInt(shared[at] ?? "0", 36)) + end));
+}
+
 async function readFeatures(sae: string, key: string): Promise<FeatureShard> {
-  const [{ columns }, { pieces }, bytes] = await Promise.all([
-    loadSae(sae),
-    loadShard<PiecesShard>("pieces"),
-    loadBytes(key),
-  ]);
+  const [{ columns }, pieces, bytes] = await Promise.all([loadSae(sae), loadPieces(), loadBytes(key)]);
   try {
     return decodeFeatures(bytes, pieces, columns.length);
   } catch (error) {
