@@ -61,7 +61,7 @@ def reader(home: str, visit: Visitor) -> Iterator[Reader]:
 def ready(page: Page) -> None:
     """Wait until the page's element has its data."""
     name = {"starred": "atlas-lists-page", "list": "atlas-curated-list", "feature": "atlas-feature"}
-    element = name[page.locator("body").get_attribute("data-page") or ""]
+    element = name[page.locator("html").get_attribute("data-page") or ""]
     page.wait_for_selector(f"{element}[data-ready]", state="attached")
 
 

@@ -235,7 +235,7 @@ def test_the_map_opens_a_feature(healthy: Visit, address: Callable[[str], str]) 
     page.wait_for_selector("atlas-map[data-ready]")
     page.locator("atlas-map .map-frame").focus()
     page.keyboard.press("Enter")
-    page.wait_for_selector("body[data-page=feature]")
+    page.wait_for_selector("html[data-page=feature]")
     assert f"/{SLUG}/0/" in page.url
 
 

@@ -174,7 +174,7 @@ def test_every_class_of_the_pages_is_styled_or_known_not_to_be(site: Site):
     for path, page in site.pages.items():
         used = {name for element in page.elements for name in element.classes}
         assert used - STYLED - plain == set(), path
-        assert used & STYLED <= SHEETS[page.one("body").attributes["data-page"]], path
+        assert used & STYLED <= SHEETS[page.one("html").attributes["data-page"]], path
 
 
 @pytest.mark.parametrize("kind", SHEETS)

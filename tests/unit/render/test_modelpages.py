@@ -114,4 +114,4 @@ def test_the_pages_are_well_formed_and_their_headings_descend(modelled: tuple[Si
         assert levels.count(1) == 1
         assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), levels
         assert len(page.all("main")) == 1
-        assert page.one("body").attributes["data-page"] == path.removesuffix(".html")
+        assert page.one("html").attributes["data-page"] == path.removesuffix(".html")

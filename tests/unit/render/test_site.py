@@ -240,19 +240,19 @@ def test_landmarks_and_skip_link(site: Site):
 
 def test_pages_say_where_they_are(site: Site):
     for path, page in site.pages.items():
-        root = page.one("html").attributes["data-root"]
-        body = page.one("body").attributes
+        html, body = page.one("html").attributes, page.one("body").attributes
+        root = html["data-root"]
         assert root == ("" if path == "404.html" else "../" * path.count("/"))
-        assert body["data-page"]
+        assert html["data-page"]
         if path.count("/") == 2 and not path.endswith("index.html"):
-            assert (body["data-page"], body["data-sae"]) == ("feature", path.split("/")[0])
+            assert (html["data-page"], body["data-sae"]) == ("feature", path.split("/")[0])
             assert body["data-feature"] == path.split("/")[2].removesuffix(".html")
 
 
 def test_pages_name_the_build_but_for_features_and_lists(site: Site, store: AtlasStore):
     """Were it on every page, one changed explanation would change every page."""
     for path, page in site.pages.items():
-        many = page.one("body").attributes["data-page"] in {"feature", "thousand"}
+        many = page.one("html").attributes["data-page"] in {"feature", "thousand"}
         told = page.one("html").attributes.get("data-build")
         assert told == (None if many else store.manifest.build_id), path
         assert not many or store.manifest.build_id not in page.source

@@ -80,7 +80,7 @@ test("a scalar is shown in the manner of its unit", () => {
 });
 
 test("a page knows itself from its attributes", () => {
-  const page = readPage({ root: "../../", build: "b1" }, { page: "feature", sae: "x", feature: "12" });
+  const page = readPage({ root: "../../", build: "b1", page: "feature" }, { sae: "x", feature: "12" });
   assert.deepEqual(page, { root: "../../", build: "b1", kind: "feature", sae: "x", feature: 12 });
   assert.equal(readPage({}, {}).feature, null);
   assert.equal(readPage({}, { feature: "x" }).feature, null);
@@ -88,9 +88,9 @@ test("a page knows itself from its attributes", () => {
 
 test("the page for missing addresses finds the root through its script", () => {
   const script = "https://host/repo/assets/site.js?v=1";
-  assert.equal(readPage({ root: "" }, { page: "missing" }, script).root, "https://host/repo/");
-  assert.equal(readPage({ root: "../" }, { page: "feature" }, script).root, "../");
-  assert.equal(readPage({ root: "/r/" }, { page: "missing" }, "").root, "/r/");
+  assert.equal(readPage({ root: "", page: "missing" }, {}, script).root, "https://host/repo/");
+  assert.equal(readPage({ root: "../", page: "feature" }, {}, script).root, "../");
+  assert.equal(readPage({ root: "/r/", page: "missing" }, {}, "").root, "/r/");
 });
 
 test("the address keeps what a view does not touch", () => {

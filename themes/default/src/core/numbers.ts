@@ -5,7 +5,7 @@ const NARROW_SPACE = "\u202f";
 
 /** `1234567` as `1,234,567`, with a true minus sign. */
 export function integer(value: number): string {
-  return minus(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
+  return minus(fixed(value, 0));
 }
 
 /** `value` to `digits` significant digits, as atlas/render/numbers.py writes it. */
@@ -15,9 +15,7 @@ export function decimal(value: number | null, digits = 4): string {
   const size = Math.abs(value);
   if (size < 1e-4 || size >= 1e7) return minus(value.toExponential(digits - 1).replace("e+", "e"));
   const places = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
-  return minus(
-    value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places }),
-  );
+  return minus(fixed(value, places));
 }
 
 /** `0.00115` as `0.115 %`. */
@@ -32,8 +30,7 @@ export function signed(value: number | null): string {
   const sign = value < 0 ? "\u2212" : "+";
   const size = Math.abs(value);
   if (size !== 0 && size < 0.01) return sign + decimal(size, 2);
-  const places = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
-  return sign + size.toLocaleString("en-US", places);
+  return sign + fixed(size, 2);
 }
 
 /** How often something happens: `1 in 870 tokens`, from half on `63 % of tokens`. Both are positive. */
@@ -55,6 +52,19 @@ export function scalar(value: number | null, unit: string): string {
   if (value === null || !Number.isFinite(value)) return NO_DATA;
   if (WHOLE.has(unit) && Number.isInteger(value)) return integer(value);
   return unit === "fraction" ? percent(value) : decimal(value);
+}
+
+const formats = new Map<number, Intl.NumberFormat>();
+
+/** `value` with so many decimals and commas between thousands. */
+function fixed(value: number, places: number): string {
+  // A format takes a hundred times as long to make as to use: a feature page writes a thousand numbers.
+  let format = formats.get(places);
+  if (format === undefined) {
+    format = new Intl.NumberFormat("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+    formats.set(places, format);
+  }
+  return format.format(value);
 }
 
 function minus(text: string): string {

@@ -37,11 +37,11 @@ function scriptAddress(): string {
  */
 export function readPage(html: DOMStringMap, body: DOMStringMap, script = ""): Page {
   const feature = Number.parseInt(body["feature"] ?? "", 10);
-  const missing = body["page"] === "missing" && script !== "";
+  const missing = html["page"] === "missing" && script !== "";
   return {
     root: missing ? new URL("..", script).href : (html["root"] ?? ""),
     build: html["build"] ?? "",
-    kind: body["page"] ?? "",
+    kind: html["page"] ?? "",
     sae: body["sae"] ?? "",
     feature: Number.isNaN(feature) ? null : feature,
   };
