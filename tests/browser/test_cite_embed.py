@@ -223,7 +223,32 @@ class TestFigures:
         assert len(list(histogram.iter(f"{SVG}rect"))) == bars + 1
         for root in (strip, histogram):
             assert not [node for node in root.iter() if "href" in "".join(node.keys())]
-            assert {node.tag.removeprefix(SVG) for node in root.iter()} <= {"svg", "rect", "text", "path"}
+            assert {node.tag.removeprefix(SVG) for node in root.iter()} <= {
+                "svg",
+                "style",
+                "rect",
+                "text",
+                "path",
+            }
+
+    @pytest.mark.parametrize("kind", ["strip", "histogram"])
+    def test_a_figure_becomes_a_pdf_of_its_size_whose_text_is_text(
+        self, visited: Opener, home: str, tmp_path: Path, kind: str
+    ):
+        page = visited(home + FEATURE)
+        with page.expect_download() as caught:
+            page.locator(f"[data-figure={kind}]").first.press("Enter")
+        caught.value.save_as(tmp_path / "figure.svg")
+        root = ET.parse(tmp_path / "figure.svg").getroot()  # noqa: S314 - as above
+        page.goto((tmp_path / "figure.svg").as_uri())
+        pdf = page.pdf(prefer_css_page_size=True)
+        (box,) = re.findall(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+        # A point is 4/3 of a pixel, and paper is cut at whole fractions of an inch.
+        assert [float(side) for side in box] == pytest.approx(
+            [float(root.attrib[side]) * 3 / 4 for side in ("width", "height")], abs=1
+        )
+        assert b"/Font" in pdf
+        assert b"/Subtype /Image" not in pdf
 
 
 class TestPrint:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.opened import FEATURES, Open
 from tests.support.synthetic import TEXTS
+from tests.support.web import serve_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -254,6 +255,27 @@ class TestFiles:
         page.wait_for_selector("atlas-feature[data-ready]")
         names = {url.split("/data/")[1].split(".js")[0] for url in visited.record.requests if "/data/" in url}
         assert names <= {"site", "pieces", "alpha/features/0", "alpha/map", "alpha/minimap"}
+
+    @pytest.mark.parametrize("path", ["alpha/0/5.html", "alpha/index.html", "map.html", "test.html"])
+    def test_the_first_data_file_is_asked_for_ahead_of_the_scripts_and_once(
+        self, element_site: Path, visit: Visitor, path: str
+    ):
+        visited = visit()
+        with serve_folder(element_site) as host:
+            visited.page.goto(host.url(path), wait_until="networkidle")
+            asked = [url for url in visited.record.requests if url.endswith("/data/site.js")]
+            assert asked == [host.url("data/site.js")]
+            initiator = (
+                "performance.getEntriesByName(location.origin + new URL(document.documentElement.dataset"
+            )
+            initiator += ".root + 'data/site.js', location.href).pathname)[0].initiatorType"
+            assert visited.page.evaluate(initiator) == "link"
+            assert visited.record.problems(host.origin) == []
+
+    def test_a_page_that_may_never_need_it_asks_for_none(self, element_site: Path, visit: Visitor):
+        visited = visit()
+        visited.page.goto(f"{element_site.as_uri()}/about.html", wait_until="networkidle")
+        assert [url for url in visited.record.requests if "/data/" in url] == []
 
 
 class TestScripts:

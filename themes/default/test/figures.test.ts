@@ -15,6 +15,9 @@ const run = (text: string, heat: Colour | null = null, line: Colour | null = nul
 const ember = colour("#e8590c", 0.78);
 const caption = { title: "", source: ["alpha/5", "a build"] };
 
+/** The one style of a picture: numbers only. */
+const SHEET = /^<style>@page \{ size: \d+(?:\.\d+)?px \d+(?:\.\d+)?px; margin: 0; \}<\/style>$/m;
+
 /** Names of elements and the text of a picture; throws where it is not well-formed. */
 function read(svg: string): { elements: string[]; text: string } {
   const open: string[] = [];
@@ -86,8 +89,8 @@ test("a strip is well-formed, needs nothing else, and has all its text, whatever
     );
     const svg = stripSvg(runs, { title: dice.text(HOSTILE, 9), source: [dice.text(HOSTILE, 9)] }, palette);
     const { elements, text } = read(svg);
-    assert.ok(elements.every((name) => ["svg", "rect", "text"].includes(name)));
-    assert.doesNotMatch(svg, /href|url\(|<style|<script|<image|@import|data:/);
+    assert.ok(elements.every((name) => ["svg", "style", "rect", "text"].includes(name)));
+    assert.doesNotMatch(svg.replace(SHEET, ""), /href|url\(|<style|<script|<image|@import|data:/);
     for (const { text: wanted } of runs) {
       for (const word of wanted.split(/[\s\0]+/u)) {
         // A word may be broken over two lines; its characters stay in order.
@@ -95,6 +98,13 @@ test("a strip is well-formed, needs nothing else, and has all its text, whatever
         assert.ok(letters.every((letter) => unescape(text).includes(letter)), word);
       }
     }
+  }
+});
+
+test("a figure is printed on a page of its own size", () => {
+  for (const svg of [stripSvg([run("if")], caption, palette), histogramSvg(histogram, palette)]) {
+    const [, width, height] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg) ?? [];
+    assert.ok(SHEET.exec(svg)?.[0].includes(`size: ${width}px ${height}px;`));
   }
 });
 

@@ -199,7 +199,9 @@ function label(x: number, y: number, text: string, fill: Colour, size: number, f
 
 function frame(width: number, height: number, palette: Palette, body: string): string {
   const start = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`;
-  return `${start}\n<rect width="${width}" height="${height}" ${paint(palette.paper)}/>\n${body}\n</svg>\n`;
+  // A browser prints it on a page of its own size: a PDF for papers, without another program.
+  const sheet = `<style>@page { size: ${width}px ${height}px; margin: 0; }</style>`;
+  return `${start}\n${sheet}\n<rect width="${width}" height="${height}" ${paint(palette.paper)}/>\n${body}\n</svg>\n`;
 }
 
 function round(value: number): number {
