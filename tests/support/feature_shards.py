@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,7 +82,7 @@ def _planes(data: bytes, form: str, width: int) -> Iterator[float]:
         yield struct.unpack(form, bytes(data[plane * count + at] for plane in range(width)))[0]
 
 
-def common_pieces(shard: dict[str, Any]) -> list[str]:
+def common_pieces(shard: Mapping[str, Any]) -> list[str]:
     """The texts of the shard `pieces`, each put together from its own end and the one before."""
     texts: list[str] = []
     for digit, rest in zip(shard["shared"], shard["rest"], strict=True):
