@@ -5,13 +5,14 @@ import "../elements/theme-toggle.ts";
 import { startCopying } from "../frame/copy.ts";
 import { startKeys } from "../frame/keys.ts";
 import { startRandom } from "../frame/random.ts";
-import { suggestFeature } from "../frame/missing.ts";
+import { mendLinks, suggestFeature } from "../frame/missing.ts";
 import { startEmbed } from "../embed/frame.ts";
 import { offerInstalling } from "../offline/install.ts";
 
 startKeys();
 startCopying();
 startRandom();
+mendLinks();
 suggestFeature();
 offerInstalling();
 if (document.documentElement.dataset["embed"] !== undefined) startEmbed();

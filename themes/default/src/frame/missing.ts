@@ -19,6 +19,14 @@ export function suggestFeature(): void {
   });
 }
 
+/** On the page for missing addresses: its links are written for the root of the site, but hosts serve it at any depth. */
+export function mendLinks(): void {
+  if (page().kind !== "missing") return;
+  for (const anchor of document.querySelectorAll<HTMLAnchorElement>("a[href]:not([href^='#'])")) {
+    anchor.href = new URL(anchor.getAttribute("href") ?? "", page().root).href;
+  }
+}
+
 /** Path of the feature that an address such as `/x/my-sae/12` or `/my-sae/0/12` means; null where it means none. */
 export function meantFeature(
   pathname: string,
