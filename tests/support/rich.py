@@ -46,9 +46,9 @@ COLUMNS = (
 )
 
 
-def make_rich_atlas(path: Path) -> AtlasStore:
-    """A dataset at `path` of one SAE of `FEATURES` features with every picture a feature page can hold."""
-    store = make_atlas(path, n_features=FEATURES, saes=(SLUG,))
+def make_rich_atlas(path: Path, saes: tuple[str, ...] = (SLUG,)) -> AtlasStore:
+    """A dataset at `path` of SAEs of `FEATURES` features, the first with every picture a page can hold."""
+    store = make_atlas(path, n_features=FEATURES, saes=saes)
     with store.lock():
         _replace(store, "features", _features(store))
         _replace(store, "examples", _examples(store))

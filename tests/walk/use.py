@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 SCRIPT = """(() => {
   const CONTROLS = "a[href], button, input, select, textarea, summary, [tabindex], .brush, .map-frame";
-  const plain = (text) => text.replace(/\\s+/g, " ").replace(/[-+]?[\\d.,]+(e[-+]?\\d+)?/g, "#").trim();
+  const plain = (text) => text.replace(/\\s+/g, " ").replace(/ ?\\([^)]*\\)/g, "").replace(/[-+]?[\\d.,]+(e[-+]?\\d+)?/g, "#").trim();
   const own = (element) => {
     const copy = element.cloneNode(true);
     for (const part of copy.querySelectorAll("bdi, code, .number, .soft, select, input")) part.remove();

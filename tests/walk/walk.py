@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class Walk:
             yield self.page
             self.use.look(self.page)
         except Exception as error:  # noqa: BLE001 - the next steps still tell something
-            problem = f"{type(error).__name__}: {error}".strip()
+            problem = told(error)
         self.steps.append(Step(name, time.perf_counter() - start, problem))
 
     def finish(self) -> None:
@@ -127,6 +128,12 @@ class Walk:
         return caught.value.suggested_filename, caught.value.path().read_text(encoding="utf-8")
 
 
+def told(error: Exception) -> str:
+    """An error in a few words, with the line of the walk where it came up."""
+    place = [frame for frame in traceback.extract_tb(error.__traceback__) if "/walk/" in frame.filename][-1]
+    return f"{type(error).__name__} at {place.filename.rpartition('/')[2]}:{place.lineno} ({place.line}): {error}"
+
+
 @dataclass(frozen=True)
 class Journey:
     """Steps on one kind of page."""
@@ -161,6 +168,6 @@ def walk(made: Journey, visitor: Visitor, root: str, facts: Facts, by: str, use:
     try:
         made.go(walked)
     except Exception as error:  # noqa: BLE001 - told like any other step
-        walked.steps.append(Step("open the page", 0.0, f"{type(error).__name__}: {error}"))
+        walked.steps.append(Step("open the page", 0.0, told(error)))
     walked.finish()
     return walked.steps
