@@ -42,7 +42,11 @@ def walk_site(facts: Facts, ways: list[str], only: str, use: Use) -> dict[Row, d
             by, place = way.split(":")
             with published(facts.site, place) as root:
                 for made in JOURNEYS:
-                    if not re.search(only, made.name) or not made.needs(facts) or made.hosted > (place == "http"):
+                    if (
+                        not re.search(only, made.name)
+                        or not made.needs(facts)
+                        or made.hosted > (place == "http")
+                    ):
                         continue
                     visitor = Visitor(browser)
                     for step in walk(made, visitor, root, facts, by, use):
@@ -77,11 +81,15 @@ def main(arguments: list[str] | None = None) -> int:
     ways, use, start = options.ways.split(","), Use(), time.perf_counter()
     found = walk_site(Facts.read(options.dataset, options.site.resolve()), ways, options.only, use)
     print("\n".join(table(found, ways)))
-    failed = [(*row, way, step) for row, steps in found.items() for way, step in steps.items() if step.problem]
+    failed = [
+        (*row, way, step) for row, steps in found.items() for way, step in steps.items() if step.problem
+    ]
     for journey, name, way, step in failed:
         print(f"\n{way} {journey}: {name}\n  {step.problem}")
     done = sum(len(steps) for steps in found.values())
-    print(f"\n{done} steps, {len(failed)} failed, {time.perf_counter() - start:.0f} s; used {len(use.used)} controls.")
+    print(
+        f"\n{done} steps, {len(failed)} failed, {time.perf_counter() - start:.0f} s; used {len(use.used)} controls."
+    )
     if use.idle:
         print("Shown and not used: " + "; ".join(use.idle))
     return 1 if failed else 0

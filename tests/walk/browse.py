@@ -158,7 +158,10 @@ def _histogram_steps(walk: Walk) -> None:
     page, hand, strongest = walk.page, walk.hand, walk.facts.strongest
     arrange = walk.button(f"Filter and arrange {COLUMN}")
     if walk.by == "mouse":
-        for place, selector in (("heading", "[data-column=max_activation] .brush"), ("panel", ".table-panel .brush")):
+        for place, selector in (
+            ("heading", "[data-column=max_activation] .brush"),
+            ("panel", ".table-panel .brush"),
+        ):
             with walk.step(f"histogram in the {place} is drawn over"):
                 if place == "panel":
                     hand.press(arrange)
@@ -225,7 +228,9 @@ def columns(walk: Walk) -> None:
         assert walk.said("cols") == ",".join(shown())
     with walk.step("all columns, and as at first"):
         hand.press(walk.button("Show all"))
-        page.wait_for_function("(few) => document.querySelectorAll('th[data-column]').length > few + 8", arg=len(first))
+        page.wait_for_function(
+            "(few) => document.querySelectorAll('th[data-column]').length > few + 8", arg=len(first)
+        )
         hand.press(walk.button("As at first"))
         walk.says("cols", None)
         assert shown() == first

@@ -104,7 +104,9 @@ class Keys:
             if now not in (where, "here") and stop.evaluate("(stop) => stop.closest('dialog, [popover]')"):
                 key = "Tab"
             where = now
-        assert where == "here", f"Tab does not lead to {handle.evaluate('({ outerHTML }) => outerHTML')[:200]}"
+        assert where == "here", (
+            f"Tab does not lead to {handle.evaluate('({ outerHTML }) => outerHTML')[:200]}"
+        )
         self._rove(handle)
 
     def _rove(self, target: object) -> None:

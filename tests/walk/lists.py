@@ -148,7 +148,9 @@ def sharing(walk: Walk) -> None:
         hand.press(walk.button("Delete"))
         # The file field is a control that keys reach; the window behind it belongs to the system.
         with page.expect_file_chooser() as chooser:
-            hand.press(page.locator("input[type=file]") if walk.by == "keyboard" else page.get_by_text("Import"))
+            hand.press(
+                page.locator("input[type=file]") if walk.by == "keyboard" else page.get_by_text("Import")
+            )
         chooser.value.set_files({"name": "a.json", "mimeType": "application/json", "buffer": every.encode()})
         page.locator(".list-names button", has_text="One").wait_for()
         assert stored(page) == before

@@ -191,7 +191,9 @@ def results(walk: Walk) -> None:
             box = page.get_by_role("checkbox", name="by meaning too")
             hand.press(box)
             walk.says("meaning", "off")
-            page.wait_for_function("() => document.querySelectorAll('.reason[data-kind=meaning]').length === 0")
+            page.wait_for_function(
+                "() => document.querySelectorAll('.reason[data-kind=meaning]').length === 0"
+            )
             hand.press(box)
             walk.says("meaning", None)
             page.wait_for_function(ANSWERED, arg=walk.said("q"))

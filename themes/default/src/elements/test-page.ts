@@ -131,6 +131,14 @@ class TestPage extends LightElement {
     this.requestUpdate();
   }
 
+  /** Nothing is looked at any more, unless by keys: their button is gone, so they go on at the tokens. */
+  private unlock({ currentTarget }: Event): void {
+    const byKeys = currentTarget instanceof Element && currentTarget.matches(":focus-visible");
+    this.looked = null;
+    this.change({ locks: [] });
+    if (byKeys) void this.updateComplete.then(() => this.querySelector<HTMLElement>(".pieces [tabindex='0']")?.focus());
+  }
+
   private chooseFeature(feature: number | null): void {
     this.change({ feature });
   }
@@ -188,7 +196,7 @@ class TestPage extends LightElement {
         ${
           view.locks.length === 0
             ? nothing
-            : html`<button type="button" class="tool" @click=${() => this.change({ locks: [] })}>
+            : html`<button type="button" class="tool" @click=${(event: Event) => this.unlock(event)}>
                 Unlock ${view.locks.length === 1 ? "the token" : `all ${integer(view.locks.length)} tokens`}
               </button>`
         }
