@@ -60,7 +60,7 @@ def table(found: dict[Row, dict[str, Step]], ways: list[str]) -> list[str]:
     """The steps as lines of a Markdown table."""
     lines = ["| journey | step | " + " | ".join(ways) + " |", "|" + "---|" * (len(ways) + 2)]
     for (journey, name), steps in found.items():
-        cells = ["–" if way not in steps else cell(steps[way]) for way in ways]
+        cells = ["" if way not in steps else cell(steps[way]) for way in ways]
         lines.append(f"| {journey} | {name} | {' | '.join(cells)} |")
     return lines
 
@@ -87,9 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
     for journey, name, way, step in failed:
         print(f"\n{way} {journey}: {name}\n  {step.problem}")
     done = sum(len(steps) for steps in found.values())
-    print(
-        f"\n{done} steps, {len(failed)} failed, {time.perf_counter() - start:.0f} s; used {len(use.used)} controls."
-    )
+    seconds = time.perf_counter() - start
+    print(f"\n{done} steps, {len(failed)} failed, {seconds:.0f} s; used {len(use.used)} kinds of controls.")
     if use.idle:
         print("Shown and not used: " + "; ".join(use.idle))
     return 1 if failed else 0

@@ -60,7 +60,7 @@ class Facts:
         return sorted(path.relative_to(self.site).as_posix() for path in self.site.glob("lists/*.html"))
 
     def column(self, name: str, table: str = "features") -> NDArray[Any]:
-        """Column of the walked SAE by feature number: numbers as doubles, NaN or None where there is no value."""
+        """Column of the walked SAE by feature number, numbers as doubles; NaN or None where there is none."""
         rows = self.atlas.table(table, self.sae, ["feature_idx", name])
         found = rows[name].to_numpy(zero_copy_only=False)
         if found.dtype != object:

@@ -9,6 +9,7 @@ import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from tests.walk.walk import Walk, journey
@@ -244,7 +245,7 @@ def margin(walk: Walk) -> None:
         assert len(rows) > 5
         for name, shown in rows:
             value = feature[name]
-            exact = None if value is None or value != value else float(value)
+            exact = None if value is None or np.isnan(value) else float(value)
             assert (float(shown) if shown else None) == pytest.approx(exact, rel=1e-6), name
     with walk.step("a number tells its meaning"):
         hand.look(walk.find("dl.scalars a"))
@@ -332,7 +333,7 @@ def data(walk: Walk) -> None:
         page.locator(".copied").get_by_text("copied").first.wait_for()
         assert walk.copied() == f'atlas.open("data").feature({feature.feature_idx}, sae="{feature.sae.slug}")'
     with walk.step("data file of the page"):
-        link = page.get_by_role("link", name="this page’s data file")
+        link = page.get_by_role("link", name="data file")
         path = link.evaluate("({ href }) => href").removeprefix(walk.root)
         assert walk.facts.has(path)
         walk.hand.look(link)

@@ -205,6 +205,11 @@ def selecting(walk: Walk) -> None:
             heading(walk, "in view")
             page.keyboard.press("Space")
             heading(walk, "^1 selected")
+    _to_list(walk)
+
+
+def _to_list(walk: Walk) -> None:
+    page, hand = walk.page, walk.hand
     with walk.step("the selection goes to a list"):
         hand.press(walk.button("Add 1 to a list"))
         hand.write(page.get_by_label("Name of a new list"), "from the map")

@@ -194,9 +194,10 @@ def idle(page: Page) -> None:
 
 
 def differences(page: Page) -> dict[int, tuple[float, float, float]]:
-    """Feature → A − B, A and B, exactly."""
+    """Feature → difference, A and B, exactly."""
     rows: list[list[str]] = page.locator("table.contrast tbody tr").evaluate_all(
-        "(rows) => rows.map(({ children }) => [0, 2, 3, 4].map((at) => children[at].title || children[at].innerText))"
+        """(rows) => rows.map(({ children }) =>
+          [0, 2, 3, 4].map((at) => children[at].title || children[at].innerText))"""
     )
     return {int(row[0]): (float(row[1]), float(row[2]), float(row[3])) for row in rows}
 
@@ -219,8 +220,8 @@ def contrast(walk: Walk) -> None:
                 (a[feature] - b[feature], a[feature], b[feature]), **CLOSE
             )
     with walk.step("what is listed"):
-        for words, keep in (("stronger in A", a > b), ("stronger in B", b > a), ("only in A", (a > 0) & (b <= 0)),
-                            ("only in B", (b > 0) & (a <= 0))):  # fmt: skip
+        only = {"only in A": (a > 0) & (b <= 0), "only in B": (b > 0) & (a <= 0)}
+        for words, keep in {"stronger in A": a > b, "stronger in B": b > a, **only}.items():
             hand.press(walk.button(words))
             assert all(keep[feature] for feature in differences(page))
         hand.press(page.locator(".choice").get_by_role("button", name=re.compile(r"^all \d")))
@@ -233,7 +234,7 @@ def contrast(walk: Walk) -> None:
         walk.says("in", "share")
         hand.pick(page.get_by_role("combobox", name="in", exact=True), "activation")
     with walk.step("headings sort"):
-        for name in ("#", "A − B", "A", "B", "density"):
+        for name in ("#", "A \N{MINUS SIGN} B", "A", "B", "density"):
             hand.press(page.locator("table.contrast thead").get_by_role("button", name=name, exact=True))
         assert walk.said("sort") in ("density", "-density")
     with walk.step("CSV"):

@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
 SCRIPT = """(() => {
   const CONTROLS = "a[href], button, input, select, textarea, summary, [tabindex], .brush, .map-frame";
-  const plain = (text) => text.replace(/\\s+/g, " ").replace(/ ?\\([^)]*\\)/g, "").replace(/[-+]?[\\d.,]+(e[-+]?\\d+)?/g, "#").trim();
+  const ACTS = /^(a|button|input|select|textarea|summary)$/;
+  const FIELD = /^(input|select|textarea)$/;
+  const PAINT = / ?\\b(a\\d|u\\d|peak|silent|helps\\d|hurts\\d)\\b/g;
+  const plain = (text) => text.replace(/\\s+/g, " ").replace(/ ?\\([^)]*\\)/g, "")
+    .replace(/[-+]?[\\d.,]+(e[-+]?\\d+)?/g, "#").trim();
   const own = (element) => {
     const copy = element.cloneNode(true);
     for (const part of copy.querySelectorAll("bdi, code, .number, .soft, select, input")) part.remove();
@@ -18,7 +22,8 @@ SCRIPT = """(() => {
   const words = (text, count) => plain(text).split(" ").slice(0, count).join(" ");
   const place = (element) => {
     for (let at = element.parentElement; at !== null; at = at.parentElement) {
-      if (at.localName.includes("-") || /^(header|footer|nav|dialog|details)$/.test(at.localName)) return at.localName;
+      const { localName: name } = at;
+      if (name.includes("-") || /^(header|footer|nav|dialog|details)$/.test(name)) return name;
     }
     return "main";
   };
@@ -36,8 +41,8 @@ SCRIPT = """(() => {
     }
     const label = element.labels?.[0];
     const told = element.getAttribute("aria-label") ?? (label === undefined ? "" : own(label));
-    if (/^(input|select|textarea)$/.test(element.localName)) return words(told || element.id || element.type, 2);
-    return (element.getAttribute("role") ?? "") || element.className.replace?.(/ ?\\b(a\\d|u\\d|peak|silent|helps\\d|hurts\\d)\\b/g, "") || "";
+    if (FIELD.test(element.localName)) return words(told || element.id || element.type, 2);
+    return element.getAttribute("role") ?? element.className.replace?.(PAINT, "") ?? "";
   };
   const sign = (element) => `${place(element)}: ${element.localName} ${nameOf(element)}`.trim();
   const shown = (element) => element.tabIndex >= 0 || element.matches(".brush")
@@ -53,7 +58,7 @@ SCRIPT = """(() => {
     const element = event.target instanceof Element ? event.target.closest(CONTROLS) : null;
     if (element === null) return;
     const looks = event.type === "focusin" || event.type === "pointerover";
-    if (!looks || !/^(a|button|input|select|textarea|summary)$/.test(element.localName)) tell("used", element);
+    if (!looks || !ACTS.test(element.localName)) tell("used", element);
   };
   for (const type of ["click", "change", "input", "focusin", "pointerover", "pointerdown", "wheel"])
     addEventListener(type, used, { capture: true, passive: true });

@@ -130,8 +130,10 @@ class Walk:
 
 def told(error: Exception) -> str:
     """An error in a few words, with the line of the walk where it came up."""
-    place = [frame for frame in traceback.extract_tb(error.__traceback__) if "/walk/" in frame.filename][-1]
-    return f"{type(error).__name__} at {place.filename.rpartition('/')[2]}:{place.lineno} ({place.line}): {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = [frame for frame in frames if "/walk/" in frame.filename][-1]
+    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+    return f"{type(error).__name__} at {where} ({place.line}): {error}"
 
 
 @dataclass(frozen=True)
