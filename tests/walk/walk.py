@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tests.walk.facts import Facts
     from tests.walk.use import Use
 
+PATIENCE = 60_000
+"""Milliseconds until a step has failed: a table of 131,072 features on a busy machine takes many."""
+
 HANDS: dict[str, Callable[[Page], Hand]] = {"mouse": Mouse, "keyboard": Keys}
 
 
@@ -74,6 +77,7 @@ class Walk:
         if self._visit is None:
             self._visit = self.visitor(permissions=["clipboard-read", "clipboard-write"], **options)
             self.use.watch(self._visit.page.context)
+            self._visit.page.context.set_default_timeout(PATIENCE)
         page = self._visit.open(self.root + path)
         if ready:
             page.wait_for_selector(f"{ready}[data-ready]", state="attached")
