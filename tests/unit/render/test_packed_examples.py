@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from atlas.render.packed_columns import NumberedTexts
 from atlas.render.packed_examples import _pieces, _places, _steps
+from atlas.render.packing import Packer
+from atlas.render.pieces import CommonPieces, ShardPieces
 from atlas.render.windows import Vocabulary
 
 BYTES = [b"a", b" b", "é".encode()[:1], "é".encode()[1:], "🤗".encode()[:2], "🤗".encode()[2:], b"c\n"]
@@ -122,3 +124,38 @@ def test_equal_texts_have_one_number():
     assert table.indices(["b", "a", "b"]).tolist() == [0, 1, 0]
     assert table.index("c") == 2
     assert table.texts == ["b", "a", "c"]
+
+
+@given(st.lists(st.lists(st.integers(0, len(BYTES) - 1), max_size=9), max_size=5), st.integers(0, 7))
+def test_rare_pieces_are_numbered_call_by_call_in_ascending_order(calls: list[list[int]], n_common: int):
+    counts = np.arange(WORDS.size, dtype=np.int64)
+    common = CommonPieces(WORDS, counts)
+    common.texts = common.texts[:n_common]
+    common.index[common.index >= n_common] = -1
+    pieces = ShardPieces(common)
+    expected = {token: int(common.index[token]) for token in range(WORDS.size) if common.index[token] >= 0}
+    for call in calls:
+        for token in sorted(set(call) - set(expected)):
+            expected[token] = len(expected)
+        found = pieces.tokens(np.array(call, np.int32))
+        assert found.dtype == np.int64
+        assert found.tolist() == [expected[token] for token in call]
+    named = [*common.texts, *pieces.own]
+    assert all(named[number] == WORDS.text(token) for token, number in expected.items())
+    assert (common.index < n_common).all()
+
+
+@given(st.lists(st.lists(st.integers(0, 2**40), max_size=300), max_size=4))
+def test_many_numbers_and_few_are_packed_alike(puts: list[list[int]]):
+    apart, together = Packer(), Packer()
+    for values in puts:
+        apart.integers(np.array(values, np.int64))
+    together.integers(np.array([value for values in puts for value in values], np.int64))
+    assert apart.parts({}) == together.parts({})
+
+
+def test_what_is_no_finite_number_is_packed_as_none():
+    plain, odd = Packer(), Packer()
+    plain.singles(np.array([1.0, np.nan], np.float32))
+    odd.singles(np.array([1.0, np.inf], np.float32))
+    assert plain.parts({}) == odd.parts({})
