@@ -167,7 +167,7 @@ def test_the_graph_of_products_multiplies():
     shapes = list(browser_floor.products(8, 2, 24))
     session = InferenceSession(browser_floor.graph(shapes))
     x = np.linspace(0, 1, 3 * 8, dtype=np.float32).reshape(3, 8)
-    (found,) = session.run(None, {"x": x})
+    found = np.asarray(session.run(None, {"x": x})[0])
     expected = x
     for inputs, outputs in shapes:
         expected = expected @ np.full((inputs, outputs), 1 / inputs, np.float32)
