@@ -150,6 +150,7 @@ def sorting(walk: Walk) -> None:
         hand.write(walk.find("#table-filter"), "nonsense<1")
         page.get_by_text("Nothing is called nonsense.").wait_for()
         hand.write(walk.find("#table-filter"), "")
+        page.get_by_text("Nothing is called nonsense.").wait_for(state="detached")
         counted(walk, walk.facts.size)
     _histogram_steps(walk)
 
