@@ -9,7 +9,6 @@ Every shard but the index is bytes: `model/files/<file>/<n>` are the parts of a 
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from atlas.errors import InputError
 from atlas.render.shards import encode_shard, shard_path
 from atlas.stats.lists import flat_numbers
-from atlas.store.browser_model import PART_BYTES
+from atlas.store.browser_model import file_entry, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +32,8 @@ WEBGPU = {"ort.webgpu.wasm": "model/webgpu/runtime", "worker.webgpu": "model/web
 """The theme's runtime for graphics processors, and the source of the worker that runs it → its shards."""
 
 WEIGHT_RATIO, RUNTIME_RATIO = 1.09, 0.3
-"""Bytes of data files for one byte of weights or directions, and of the runtime (measured on the demo)."""
+"""Bytes of data files for one byte of weights or directions, and of the runtimes (measured; the weights
+of the demo, which deflate well, have 0.77)."""
 
 
 class ModelFiles:
@@ -96,8 +96,7 @@ class ModelFiles:
             content: Any = table["data"][row].as_buffer()
             yield name, f"{keys[name]}/{part}", content.to_pybytes()
         for entry, runtime in self._runtimes:
-            for part in range(entry["parts"]):
-                content = runtime[part * PART_BYTES : (part + 1) * PART_BYTES]
+            for part, content in enumerate(parts_of(runtime)):
                 yield entry["name"], f"{entry['key']}/{part}", content
 
     def _directions(self, sae: SaeModelPayload, dtype: str) -> Iterator[tuple[str, bytes]]:
@@ -118,12 +117,4 @@ def _runtime(theme: Theme, name: str, key: str) -> tuple[ModelFilePayload, bytes
             fix="run `make` in a checkout (it puts the runtime there), or install the released package",
         )
     content = path.read_bytes()
-    entry: ModelFilePayload = {
-        "name": name,
-        "key": key,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "parts": -(-len(content) // PART_BYTES),
-        "transfer": 0,
-    }
-    return entry, content
+    return file_entry(name, key, content), content
