@@ -24,6 +24,8 @@ from tests.walk.walk import Journey, walk
 if TYPE_CHECKING:
     from tests.support.browser import Visitor
 
+pytestmark = pytest.mark.slow
+
 WAYS = [("mouse", "http"), ("keyboard", "file")]
 """Each control by either hand, each page from either place; `bench/walk.py` goes all four ways."""
 
