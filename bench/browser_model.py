@@ -231,7 +231,6 @@ def section(data: Atlas, slug: str, figures: Figures, *, floor: float | None) ->
     facts = data.store.manifest.browser_model
     gate: dict[str, Any] = next(entry["gate"] for entry in facts["saes"] if entry["slug"] == slug)
     cold, steer = figures.cold, figures.steer
-    both = cold.bytes + steer.bytes
     download = verdict(cold.bytes / 1e6, GOALS["download"] / 1e6) if goals else ""
     speed = verdict(figures.run, GOALS["run"]) if goals else ""
     soon, slow = (
@@ -249,7 +248,7 @@ def section(data: Atlas, slug: str, figures: Figures, *, floor: float | None) ->
 | precision | {facts["precision"]} | |
 | {asked} | {agreement} | |
 | bytes to the first activation, MB ({cold.requests} files) | {cold.bytes / 1e6:.1f} | {download} |
-| … and to steering as well, MB | {both / 1e6:.1f} | |
+| fetched for steering after that, MB (a fresh context caches little) | {steer.bytes / 1e6:.1f} | |
 | cold, from the click to the first activation, from this machine, s | {cold.ms / 1000:.2f} | {soon} |
 | … of which until the model is open, s | {figures.open / 1000:.2f} | |
 | … over a line of 20 Mbit/s and 40 ms, s | {figures.line.ms / 1000:.1f} | {slow} |
