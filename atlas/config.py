@@ -212,7 +212,7 @@ class RenderConfig(_Section):
     )
     webgpu: bool = Field(
         default=False,
-        description="With `browser_model`: bring the runtime for graphics processors too (6 MB of site)."
+        description="With `browser_model`: bring the runtime for graphics processors too (5 MB of site)."
         " Readers whose browser offers WebGPU may choose it.",
     )
 
