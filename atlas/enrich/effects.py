@@ -15,6 +15,7 @@ from atlas.errors import InputError
 from atlas.schema import EFFECT_LIST
 from atlas.schema import EFFECTS as EFFECTS_TABLE
 from atlas.stats.lists import flat_numbers, flatten, struct_lists
+from atlas.stats.ragged import row_bounds
 from atlas.stream.whole_contexts import strongest
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def effect_rows(rows: pa.Table, effects: Sequence[Effect]) -> pa.Table:
 
 def _lists(parts: Sequence[NDArray[np.float32]], kind: pa.ListType) -> pa.Array:
     flat = np.concatenate([*parts, np.zeros(0, np.float32)])
-    ends = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int32)
+    ends = row_bounds(np.array([len(part) for part in parts], np.int64)).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat, from_pandas=True), type=kind)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from atlas.schema import FEATURE_LIST, TOKEN_LIST
 from atlas.stats.lists import struct_lists
+from atlas.stats.ragged import row_bounds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +62,7 @@ def largest(values: torch.Tensor, n: int) -> Ranked:
     order = order[np.arange(row.size) - starts[row] < n]
     counts = np.minimum(np.diff(starts), n)
     return Ranked(
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
+        row_bounds(counts).astype(np.int32),
         column[order].astype(np.int32),
         value[order].astype(np.float32),
     )

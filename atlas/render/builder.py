@@ -12,7 +12,7 @@ from atlas.render.cards import CardPlans, column_payloads
 from atlas.render.choice import Choice, configured, shown_words
 from atlas.render.columns import FeatureTable
 from atlas.render.contexts import TEMPLATES, Page
-from atlas.render.dataset import MAX_COLUMN, TOKENS_COLUMN, Block, SaeData
+from atlas.render.dataset import MAX_COLUMN, TOKENS_COLUMN, Block, OncePerRead, SaeData
 from atlas.render.feature_shards import ShardMaker
 from atlas.render.features import Explanations, FeaturePages, firing_view
 from atlas.render.frames import Frames, asset_path, asset_url, feature_path
@@ -100,7 +100,7 @@ class SaeFiles:
         self.lists = Lists(builder.frames, self.data, builder.vocabulary, self.explanations)
         self.places = Places.read(store, entry.slug)
         self._overview = _Overview(builder.vocabulary)
-        self._hashed: tuple[Block, list[str]] | None = None
+        self._hashes = OncePerRead(self._read_hashes)
 
     def block_files(self, block: Block) -> Iterator[SiteFile]:
         """Pages and data file of the features of one shard."""
@@ -111,14 +111,12 @@ class SaeFiles:
 
     def hashes(self, block: Block) -> list[str]:
         """The content hash of each feature of `block`."""
-        read = block.read
-        if self._hashed is None or self._hashed[0] is not read:
-            self._hashed = read, self._read_hashes(read)
-        return self._hashed[1][block.start - read.start : block.stop - read.start]
+        first = block.read.start
+        return self._hashes(block)[block.start - first : block.stop - first]
 
-    def _read_hashes(self, block: Block) -> list[str]:
-        explained = self.explanations.facts(block.start, block.stop)
-        return content_hashes(self.data.drawn, block.raw, block.example_hashes, explained)
+    def _read_hashes(self, read: Block) -> list[str]:
+        explained = self.explanations.facts(read.start, read.stop)
+        return content_hashes(self.data.drawn, read.raw, read.example_hashes, explained)
 
     def files(self) -> Iterator[SiteFile]:
         """All files of the SAE; afterwards `summary` and `section` know all features."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pyarrow as pa
 
@@ -28,6 +28,9 @@ from atlas.schema import (
 
 if TYPE_CHECKING:
     from atlas.store import AtlasStore, SaeEntry
+
+Made = TypeVar("Made")
+"""What is made of a read."""
 
 FIRING_COLUMN = "firing_tokens"
 """Counted tokens on which the feature fires: tells the dead from the living."""
@@ -121,6 +124,20 @@ class Block:
             example_hashes=self.example_hashes[first:last],
             _whole=self.read,
         )
+
+
+class OncePerRead(Generic[Made]):
+    """What `make` gives for the features that were read together, kept until others are asked for."""
+
+    def __init__(self, make: Callable[[Block], Made]) -> None:
+        self._make = make
+        self._last: tuple[Block, Made] | None = None
+
+    def __call__(self, block: Block) -> Made:
+        """Of the read that `block` is a part of."""
+        if self._last is None or self._last[0] is not block.read:
+            self._last = block.read, self._make(block.read)
+        return self._last[1]
 
 
 class SaeData:

@@ -37,12 +37,13 @@ less that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlas.render.dataset import MAX_COLUMN
+from atlas.render.dataset import MAX_COLUMN, OncePerRead
 from atlas.render.packed_columns import NumberedTexts, ReadColumns, Shard
 from atlas.render.packed_examples import ReadEffects, ReadExamples
 from atlas.render.packing import Packer
@@ -69,12 +70,14 @@ class ShardMaker:
     """Names of all documents."""
     explanations: Explanations
     """The explanations of all features."""
-    _last: list[_Read] = field(default_factory=list["_Read"], init=False, repr=False, compare=False)
-    """The read that the last block is of, if there was one."""
+
+    @cached_property
+    def _reads(self) -> OncePerRead[_Read]:
+        return OncePerRead(lambda read: _Read(self, read))
 
     def parts(self, block: Block, hashes: Sequence[str]) -> list[bytes]:
         """The shard of the features of `block`, as parts of its bytes."""
-        read = self._read(block.read)
+        read = self._reads(block)
         first, last = block.start - block.read.start, block.stop - block.read.start
         packer, pieces, names = Packer(), ShardPieces(self.common), NumberedTexts()
         text: dict[str, Any] = {"start": block.start, "count": block.size, "common": len(self.common.texts)}
@@ -95,12 +98,6 @@ class ShardMaker:
             "largest": list(self.drawn).index(MAX_COLUMN) if MAX_COLUMN in self.drawn else -1,
         }
         return packer.parts(text)
-
-    def _read(self, read: Block) -> _Read:
-        """`read` made ready, once for all its blocks."""
-        if not self._last or self._last[0].read is not read:
-            self._last[:] = [_Read(self, read)]
-        return self._last[0]
 
     def _put_titles(self, packer: Packer, block: Block) -> list[str]:
         lists = [
@@ -134,7 +131,6 @@ class _Read:
 
     def __init__(self, maker: ShardMaker, read: Block) -> None:
         vocabulary = maker.common.vocabulary
-        self.read = read
         self.columns = ReadColumns(maker.drawn, read, vocabulary.known)
         self.examples = ReadExamples(read, vocabulary, _largest(read), maker.documents)
         self.effects = None if read.effects is None else ReadEffects(read, read.effects, vocabulary)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from atlas.render.packing import zigzag
+from atlas.stats.ragged import row_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -214,7 +215,7 @@ class Histograms:
         self._ranks = np.stack([_ranks(lower), _ranks(upper)])
         lengths = np.diff(offsets)
         filled = np.flatnonzero(lengths > 0)
-        self._filled: list[int] = np.concatenate([[0], np.cumsum(lengths > 0)]).tolist()
+        self._filled: list[int] = row_bounds((lengths > 0).astype(np.int64)).tolist()
         self._lay(lower, upper, offsets[filled], lengths[filled])
 
     def _lay(

@@ -12,7 +12,7 @@ import numpy as np
 
 from atlas.render.windows import strengths
 from atlas.stats.lists import flat_numbers, flatten
-from atlas.stats.ragged import offsets, ranges
+from atlas.stats.ragged import offsets, ranges, row_bounds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,7 +82,7 @@ class _Groups:
             | (upper != np.roll(upper, 1))
         )
         self._counts = np.bincount(owner[self._starts], minlength=size)
-        self._bounds: list[int] = np.concatenate([[0], np.cumsum(self._counts)]).tolist()
+        self._bounds: list[int] = row_bounds(self._counts).tolist()
         self._lengths = np.diff(self._starts, append=len(owner))
         self._codes = windows.group[self._starts]
         self._lower, self._upper = lower[self._starts], upper[self._starts]
@@ -128,7 +128,7 @@ class _Texts:
         owner = owner[firsts]
         self.hot: Integers = np.bincount(owner, minlength=len(counts))
         """[n_windows] pieces with heat."""
-        self.hot_bounds: list[int] = np.concatenate([[0], np.cumsum(self.hot)]).tolist()
+        self.hot_bounds: list[int] = row_bounds(self.hot).tolist()
         """[n_windows + 1] the first of these, of all of them, and the end."""
         self.places: Integers = _steps(places[firsts] - bounds[owner], self.hot)
         """Of all pieces with heat: index in the window, less that of the one before."""
@@ -214,8 +214,8 @@ class ReadEffects:
         kept, self._lengths, self._effects = _shown_effects(effects, read)
         features, self._ranks = (effects[name].to_numpy()[kept] for name in ("feature_idx", "rank"))
         self._counts = np.bincount(features - read.start, minlength=read.size)
-        self._rows: list[int] = np.concatenate([[0], np.cumsum(self._counts)]).tolist()
-        self._places: list[int] = np.concatenate([[0], np.cumsum(self._lengths)]).tolist()
+        self._rows: list[int] = row_bounds(self._counts).tolist()
+        self._places: list[int] = row_bounds(self._lengths).tolist()
         self._lists = [_Listed(effects[name], kept, vocabulary) for name in ("raised", "lowered")]
 
     def put(self, packer: Packer, pieces: ShardPieces, first: int, last: int) -> None:
@@ -236,7 +236,7 @@ class _Listed:
         bounds, entries = flatten(column)
         self.counts: Integers = np.diff(bounds)[kept]
         """[n_kept] entries of each row."""
-        self._bounds: list[int] = np.concatenate([[0], np.cumsum(self.counts)]).tolist()
+        self._bounds: list[int] = row_bounds(self.counts).tolist()
         chosen = ranges(bounds[kept], self.counts)
         tokens, self._measured, self._direct = (
             entries.field(number).to_numpy(zero_copy_only=False)[chosen] for number in range(3)
@@ -263,7 +263,7 @@ def _shown_effects(rows: Any, block: Block) -> tuple[Integers, Integers, NDArray
     effects = values[ranges(bounds[kept] + windows.skipped[number], lengths)]
     strange = np.flatnonzero(windows.strange[number]).tolist()
     if strange:
-        places = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+        places = row_bounds(lengths).tolist()
         grouped: list[NDArray[np.float32]] = []
         for row in strange:
             texts, owners = windows.pieces(int(number[row]))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from atlas.stats.lists import flatten
+from atlas.stats.ragged import row_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +99,7 @@ def _lists(
 ) -> RawColumn:
     bounds, structs = flatten(column)
     lengths = _scattered(np.diff(bounds), places, size, 0)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    offsets = row_bounds(lengths)
     fields = (structs.field(number) for number in range(structs.type.num_fields))
     return RawColumn(valid, tuple(_field(field) for field in fields), offsets)
 

@@ -23,7 +23,7 @@ from atlas.index.postings import FIELDS
 from atlas.render.packing import varints
 from atlas.render.search_vectors import count_vector_shards, vector_shards
 from atlas.stats.lists import flat_numbers, flatten
-from atlas.stats.ragged import offsets, ranges, ranks
+from atlas.stats.ragged import offsets, ranges, ranks, row_bounds
 from atlas.text import search_key
 
 if TYPE_CHECKING:
@@ -231,8 +231,8 @@ def _posting_shards(book: Book, tables: SearchTables) -> Iterator[bytes]:
     before[offsets(sizes)] = -1
     numbers = np.stack([number - before - 1, weight], axis=1).ravel()
     data = varints(numbers)
-    bounds = np.concatenate([[0], np.cumsum(_varint_sizes(numbers))])
-    bounds = bounds[2 * np.concatenate([[0], np.cumsum(sizes)])]
+    bounds = row_bounds(_varint_sizes(numbers))
+    bounds = bounds[2 * row_bounds(sizes)]
     firsts = book.shard_starts.tolist()
     for first, last in zip(firsts, [*firsts[1:], sizes.size], strict=True):
         lengths = np.diff(bounds[first : last + 1])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from atlas.stats.ragged import row_bounds
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,7 +30,7 @@ def struct_lists(
         pa.array(values, field.type, from_pandas=nan_is_null)
         for values, field in zip(columns, fields, strict=True)
     ]
-    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    ends = row_bounds(lengths).astype(np.int32)
     structs = pa.StructArray.from_arrays(children, fields=fields)
     return pa.ListArray.from_arrays(pa.array(ends), structs, type=kind)
 

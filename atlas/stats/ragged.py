@@ -23,6 +23,11 @@ def offsets(counts: NDArray[np.integer]) -> Indices:
     return np.cumsum(counts, dtype=np.int64) - counts
 
 
+def row_bounds(counts: NDArray[np.integer]) -> Indices:
+    """[n + 1] where every row starts, and where the last one ends: row n is bounds[n]:bounds[n + 1]."""
+    return np.append(0, np.cumsum(counts, dtype=np.int64))
+
+
 def ranks(slots: NDArray[np.integer]) -> Indices:
     """Place of each item within its stretch of equal neighbours in `slots`, from 0."""
     if not slots.size:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from atlas.stats.hashing import context_keys, mix, priorities
-from atlas.stats.ragged import Indices, offsets, radix_order
+from atlas.stats.ragged import Indices, offsets, radix_order, row_bounds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +81,7 @@ class TokenSample:
     @cached_property
     def bounds(self) -> Indices:
         """[n_features + 1] the events of feature f are bounds[f] … bounds[f + 1]."""
-        return np.concatenate([[0], np.cumsum(self.firings)])
+        return row_bounds(self.firings)
 
     def firing_matrix(self) -> Any:
         """scipy.sparse.csr_matrix [n_features, n_rows] of float64: 1 where a feature fires on a token."""

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from atlas.schema import EXAMPLES
+from atlas.stats.ragged import row_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ def example_rows(
     window = columns.pop("window")
     cut = _cut(columns["context_idx"], columns["position"], contexts, shape)
     token_ids, document_idx, inside = cut
-    ends = np.concatenate([[0], np.cumsum(np.count_nonzero(inside, axis=1))]).astype(np.int32)
+    ends = row_bounds(np.count_nonzero(inside, axis=1)).astype(np.int32)
     arrays: dict[str, pa.Array] = {
         name: pa.array(array, EXAMPLES.field(name).type) for name, array in columns.items()
     }

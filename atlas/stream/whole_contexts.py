@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from atlas.schema import CONTEXTS, WHOLE_CONTEXTS
 from atlas.sources.packing import PADDING
+from atlas.stats.ragged import row_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ def write_contexts(store: AtlasStore, slugs: Sequence[str], files: ContextFiles)
             numbers = wanted[start : start + CONTEXTS_AT_ONCE]
             token_ids, _ = files.read(numbers)
             real = token_ids != PADDING
-            ends = np.concatenate([[0], np.cumsum(np.count_nonzero(real, axis=1))]).astype(np.int32)
+            ends = row_bounds(np.count_nonzero(real, axis=1)).astype(np.int32)
             lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(token_ids[real]))
             writer.write(pa.table([pa.array(numbers), lists], schema=CONTEXTS))
 

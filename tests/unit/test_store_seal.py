@@ -10,7 +10,7 @@ import pytest
 
 from atlas.check import check_site
 from atlas.store.seal import OPENING, SEAL_NAME, Seal, read_seal, seal_text
-from tests.support import tiny_site
+from tests.support import requirements, tiny_site
 
 SEAL = Seal("0" * 64, {"index.html": "1" * 64, "alpha/0/1.html": "2" * 64, ".nojekyll": "3" * 64})
 
@@ -79,7 +79,7 @@ def test_sha256sum_reads_it_too(tmp_path: Path):
                 command, cwd=site, input="\n".join(lines) + "\n", text=True, capture_output=True, check=False
             )
         except FileNotFoundError:
-            pytest.skip("no sha256sum on this machine")
+            requirements.missing("no sha256sum", fix="install the coreutils")
         assert done.returncode == code, done.stdout
 
 

@@ -101,14 +101,20 @@ def own_text(walk: Walk) -> None:
         hand.press(walk.button("all features"))
         assert "strongest feature" in page.locator(".text-strip .legend").inner_text()
     with walk.step("text and view are shared by a link"):
-        hand.press(walk.button("Share this text and view"))
-        page.wait_for_function("() => location.hash.startsWith('#share=')")
-        address = page.url
-        walk.open("about.html")
-        page.goto(address)
-        page.wait_for_selector("atlas-test-page[data-ready]")
+        follow_shared(walk, "Share this text and view", "atlas-test-page")
         assert page.locator("#own-text").input_value() == TEXT
     _other_sae_and_runs(walk)
+
+
+def follow_shared(walk: Walk, button: str, element: str) -> None:
+    """Use the button that makes a link to share, and come back by that link."""
+    page = walk.page
+    walk.hand.press(walk.button(button))
+    page.wait_for_function("() => location.hash.startsWith('#share=')")
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    page.wait_for_selector(f"{element}[data-ready]")
 
 
 def _tokens(walk: Walk) -> None:
@@ -344,12 +350,7 @@ def _runs(walk: Walk) -> None:
         assert page.locator(".run-numbers tbody tr").count() == 6
         hand.press(walk.button("Copy as text"))
     with walk.step("a link with the prompt"):
-        hand.press(walk.button("Copy a link with the prompt"))
-        page.wait_for_function("() => location.hash.startsWith('#share=')")
-        address = page.url
-        page.goto("about:blank")
-        page.goto(address)
-        page.wait_for_selector("atlas-steer-page[data-ready]")
+        follow_shared(walk, "Copy a link with the prompt", "atlas-steer-page")
         assert page.get_by_label("Prompt", exact=True).input_value() == "def walk"
     with walk.step("the stored runs match here"):
         hand.press(walk.button("Check the reference runs"))

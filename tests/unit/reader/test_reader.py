@@ -51,9 +51,10 @@ class TestTables:
         assert table.column_names == ["max_activation"]
 
     def test_pandas(self, data: atlas.Atlas):
-        pandas = pytest.importorskip("pandas")
+        import pandas as pd
+
         frame = data.table("coords", sae="alpha").to_pandas()
-        assert isinstance(frame, pandas.DataFrame)
+        assert isinstance(frame, pd.DataFrame)
         assert list(frame.columns) == ["feature_idx", "x", "y", "cluster"]
 
     def test_the_only_sae_need_not_be_named(self, single: atlas.Atlas):

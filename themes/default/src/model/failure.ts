@@ -1,12 +1,12 @@
 import { messageOf } from "../core/message.ts";
-import type { Runtime } from "./files.ts";
 import { ModelError, type ModelErrorKind } from "../core/model-error.ts";
+import type { Runtime } from "./files.ts";
 
 const MEMORY = /memory|alloc|array (buffer )?length|too large/i;
 
 /**
- * What `error` of a model that `runtime` computes means for a reader. A runtime that cannot get memory throws a RangeError, says so in words, or throws the
- * bare number of a C++ exception.
+ * What `error` of a model that `runtime` computes means for a reader. A runtime that cannot get memory throws a
+ * RangeError, says so in words, or throws the bare number of a C++ exception.
  */
 export function failureOf(error: unknown, runtime: Runtime): { kind: ModelErrorKind; message: string } {
   if (error instanceof ModelError) return { kind: error.kind, message: error.message };

@@ -1,6 +1,6 @@
-import { messageOf } from "../core/message.ts";
 import type { ModelFilePayload, ModelPayload, SaeModelPayload } from "../payloads.ts";
 import { loadBundle } from "../core/lazy.ts";
+import { messageOf } from "../core/message.ts";
 import { ModelError, type ModelErrorKind } from "../core/model-error.ts";
 import { fetchPayload, loadBytes, ShardError } from "../core/shards.ts";
 import type { LoadProgress, Need, OpenModel, RunCheck, Steered } from "./client.ts";

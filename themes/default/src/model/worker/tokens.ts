@@ -1,5 +1,5 @@
-import { messageOf } from "../../core/message.ts";
 import { Tokenizer } from "@huggingface/tokenizers";
+import { messageOf } from "../../core/message.ts";
 import { ModelError } from "../../core/model-error.ts";
 import { groupPieces, type Spelt } from "../characters.ts";
 import type { Tokens } from "../client.ts";
