@@ -226,6 +226,21 @@ class TestHelp:
         page.get_by_role("dialog").wait_for(state="hidden")
         assert page.evaluate("document.activeElement.className") == "keys-button"
 
+    def test_the_keys_are_the_page_s_as_soon_as_it_is_closed(self, look: Callable[..., Page]):
+        """Typed after "/", letters are never taken for keys of the page, of which r leaves it."""
+        page = look("home")
+        typed = page.locator("atlas-search-box input")
+        for _ in range(20):
+            page.keyboard.press("?")
+            page.get_by_role("dialog").wait_for()
+            page.keyboard.press("Escape")
+            page.get_by_role("dialog").wait_for(state="hidden")
+            page.keyboard.press("/")
+            page.keyboard.type("r")
+            assert typed.input_value() == "r"
+            page.keyboard.press("Backspace")
+            page.keyboard.press("Escape")
+
     def test_the_button_closes_it(self, look: Callable[..., Page]):
         page = look("home")
         page.keyboard.press("?")

@@ -40,7 +40,9 @@ export abstract class Modal extends LightElement {
       aria-labelledby=${id}
       @close=${() => this.closed()}
       @click=${(event: MouseEvent) => event.target === event.currentTarget && this.close()}
-      @keydown=${(event: KeyboardEvent) => {
+      @keydown=${(event: KeyboardEvent & { currentTarget: HTMLDialogElement }) => {
+        // Until the next frame a closed dialog keeps the focus; its keys are the page's again.
+        if (!event.currentTarget.open) return;
         // The page behind must not hear its keys: → would open the next feature.
         event.stopPropagation();
         this.pressed(event);
