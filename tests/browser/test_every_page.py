@@ -42,8 +42,9 @@ def use(page: Page, kind: str) -> None:
     page.keyboard.press("/")
     page.keyboard.type("fires")
     if "search" not in kind:
-        page.locator("atlas-search-box [role=option]").first.wait_for(state="attached")
+        page.locator("atlas-search-box [role=option]").first.wait_for()
     page.keyboard.press("Escape")
+    page.locator("atlas-search-box .search-popup").wait_for(state="hidden")
     page.locator("atlas-theme-toggle button").click()
     page.evaluate("() => scrollTo(0, 0)")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

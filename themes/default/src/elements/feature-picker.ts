@@ -1,20 +1,11 @@
 import { define, LightElement } from "../core/element.ts";
 import { showReason, showTitle } from "../core/hit-view.ts";
 import { html, nothing } from "../core/lit.ts";
-import type { TemplateResult } from "../core/lit.ts";
-import { messageOf } from "../core/message.ts";
+import type { PropertyValues, TemplateResult } from "../core/lit.ts";
 import { loadRow } from "../core/rows.ts";
-import type { FeatureRow } from "../core/rows.ts";
-import type { Hit } from "../core/search-rank.ts";
-import { step } from "../frame/combobox.ts";
 import { suggest } from "../search/suggest.ts";
-
-const SHOWN = 8;
-const PAUSE_MS = 60;
-
-interface Option extends Hit {
-  row?: FeatureRow;
-}
+import { Suggestions } from "../search/suggestions.ts";
+import type { Option } from "../search/suggestions.ts";
 
 /**
  * A field that finds features of one SAE by words, tokens or number (ARIA combobox). Set `.sae` to a slug and `.label` to
@@ -24,12 +15,14 @@ export class FeaturePicker extends LightElement {
   static override properties = { sae: { attribute: false }, label: { attribute: false } };
   declare sae: string;
   declare label: string;
-  private options: Option[] = [];
-  private query = "";
-  private active = -1;
-  private expanded = false;
-  private message = "";
-  private timer = 0;
+  private readonly suggestions = new Suggestions({
+    input: () => this.querySelector("input"),
+    find: (query) => suggest(query, this.sae, this.sae),
+    row: (hit) => loadRow(this.sae, hit.feature),
+    nothing: () => "Nothing found",
+    more: 0,
+    changed: () => this.requestUpdate(),
+  });
 
   constructor() {
     super();
@@ -37,81 +30,31 @@ export class FeaturePicker extends LightElement {
     this.label = "Find a feature";
   }
 
-  private get input(): HTMLInputElement | null {
-    return this.querySelector("input");
-  }
-
-  private typed(): void {
-    const query = this.input?.value.trim() ?? "";
-    window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => void this.find(query), PAUSE_MS);
-  }
-
-  private async find(query: string): Promise<void> {
-    this.query = query;
-    this.active = -1;
-    this.message = "";
-    try {
-      const hits = await suggest(query, this.sae, this.sae);
-      if (query !== this.query) return;
-      this.options = hits.slice(0, SHOWN);
-      this.message = hits.length === 0 ? "Nothing found" : "";
-    } catch (error) {
-      this.options = [];
-      this.message = `The search does not work: ${messageOf(error)}`;
-    }
-    this.show(query !== "" && document.activeElement === this.input);
-    for (const option of this.options) void this.describe(option);
-  }
-
-  private async describe(option: Option): Promise<void> {
-    option.row = await loadRow(this.sae, option.feature);
-    this.requestUpdate();
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    // What was found belongs to the SAE it was looked for in.
+    if (changed.get("sae")) this.suggestions.clear();
   }
 
   private pressed(event: KeyboardEvent): void {
-    const { key } = event;
-    if (key === "Escape") {
-      event.preventDefault();
-      if (!this.expanded && this.input !== null) this.input.value = "";
-      this.show(false);
-    } else if (key === "Enter") {
-      event.preventDefault();
-      void this.choose(this.active);
-    } else if (key === "ArrowDown" || key === "ArrowUp") {
-      event.preventDefault();
-      this.active = this.expanded ? step(this.active, key === "ArrowDown" ? 1 : -1, this.options.length) : -1;
-      this.show(this.query !== "");
-    }
+    if (this.suggestions.pressed(event) || event.key !== "Enter") return;
+    event.preventDefault();
+    void this.choose(this.suggestions.active);
   }
 
   /** Gives option `at` to the page; -1 is the first one, which may still have to be found. */
   private async choose(at: number): Promise<void> {
-    const query = this.input?.value.trim() ?? "";
-    if (query === "") return;
-    if (query !== this.query) {
-      window.clearTimeout(this.timer);
-      await this.find(query);
-    }
-    const option = this.options[Math.max(0, at)];
+    await this.suggestions.now();
+    const option = this.suggestions.options[Math.max(0, at)];
     if (option === undefined) return;
-    if (this.input !== null) this.input.value = "";
-    this.query = "";
-    this.options = [];
-    this.show(false);
+    this.suggestions.clear();
     this.dispatchEvent(new CustomEvent("atlas-pick", { detail: option.feature, bubbles: true }));
-  }
-
-  private show(expanded: boolean): void {
-    this.expanded = expanded;
-    this.requestUpdate();
   }
 
   private showOption(option: Option, at: number): TemplateResult {
     return html`<li
       role="option"
       id="picker-option-${at}"
-      aria-selected=${at === this.active ? "true" : "false"}
+      aria-selected=${at === this.suggestions.active ? "true" : "false"}
       @mousedown=${(event: MouseEvent) => event.preventDefault()}
       @click=${() => void this.choose(at)}
     >
@@ -121,7 +64,7 @@ export class FeaturePicker extends LightElement {
   }
 
   protected override render(): TemplateResult {
-    const { expanded, active, options, message } = this;
+    const { expanded, active, options, message } = this.suggestions;
     return html`<label class="visually-hidden" for="picker-input">${this.label}</label>
       <input
         id="picker-input"
@@ -136,9 +79,9 @@ export class FeaturePicker extends LightElement {
         aria-controls="picker-options"
         aria-expanded=${expanded ? "true" : "false"}
         aria-activedescendant=${expanded && active >= 0 ? `picker-option-${active}` : nothing}
-        @input=${() => this.typed()}
-        @focus=${() => this.typed()}
-        @blur=${() => this.show(false)}
+        @input=${() => this.suggestions.follow()}
+        @focus=${() => this.suggestions.follow()}
+        @blur=${() => this.suggestions.dismiss()}
         @keydown=${(event: KeyboardEvent) => this.pressed(event)}
       />
       <div class="search-popup" ?hidden=${!expanded}>

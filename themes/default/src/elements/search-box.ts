@@ -1,4 +1,3 @@
-import { messageOf } from "../core/message.ts";
 import type { SitePayload } from "../payloads.ts";
 import { define, LightElement } from "../core/element.ts";
 import { showReason, showTitle } from "../core/hit-view.ts";
@@ -8,32 +7,32 @@ import type { TemplateResult } from "../core/lit.ts";
 import { page } from "../core/page.ts";
 import { parseQuery } from "../core/query.ts";
 import { loadRow } from "../core/rows.ts";
-import type { FeatureRow } from "../core/rows.ts";
 import { showText } from "../core/show.ts";
 import { openIndex } from "../core/search-index.ts";
 import type { Hit } from "../core/search-rank.ts";
 import { namesFeatures } from "../search/results.ts";
 import { suggest } from "../search/suggest.ts";
-import { prepareInput, step } from "../frame/combobox.ts";
+import { Suggestions } from "../search/suggestions.ts";
+import type { Option } from "../search/suggestions.ts";
+import { prepareInput } from "../frame/combobox.ts";
 import { searchForm } from "../frame/search-form.ts";
-
-const SHOWN = 8;
-const PAUSE_MS = 60;
-
-interface Option extends Hit {
-  row?: FeatureRow;
-}
 
 /** The search field of every page: suggestions while typing (ARIA combobox), Enter for the search page. */
 class SearchBox extends LightElement {
   private input: HTMLInputElement | null = null;
   private site: SitePayload | null = null;
-  private options: Option[] = [];
-  private query = "";
-  private active = -1;
-  private expanded = false;
-  private message = "";
-  private timer = 0;
+  private readonly suggestions = new Suggestions({
+    input: () => this.input,
+    find: async (query) => {
+      this.site = (await openIndex()).site;
+      return suggest(query, page().sae);
+    },
+    row: (hit) => loadRow(this.slug(hit), hit.feature),
+    nothing: (query) =>
+      namesFeatures(parseQuery(query)) ? "Nothing found" : "Enter lists all features that fulfil this",
+    more: 1,
+    changed: () => this.shown(),
+  });
 
   override connectedCallback(): void {
     if (this.querySelector("form") === null) this.append(searchForm());
@@ -41,53 +40,18 @@ class SearchBox extends LightElement {
     this.input = this.querySelector("input");
     if (this.input === null) return;
     prepareInput(this.input, "search-options");
-    this.input.addEventListener("input", () => this.typed());
+    this.input.addEventListener("input", () => this.suggestions.follow());
     this.input.addEventListener("focus", () => {
       // What every search needs first; a failure shows when something is typed.
       openIndex().catch(() => undefined);
-      this.typed();
+      this.suggestions.follow();
     });
-    this.input.addEventListener("blur", () => this.show(false));
+    this.input.addEventListener("blur", () => this.suggestions.dismiss());
     this.input.addEventListener("keydown", (event) => this.pressed(event));
     this.querySelector("form")?.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.choose(this.active);
+      this.choose(this.suggestions.active);
     });
-  }
-
-  private typed(): void {
-    const query = this.input?.value.trim() ?? "";
-    window.clearTimeout(this.timer);
-    if (query === this.query) this.show(query !== "");
-    else this.timer = window.setTimeout(() => void this.find(query), PAUSE_MS);
-  }
-
-  private async find(query: string): Promise<void> {
-    this.query = query;
-    this.active = -1;
-    this.message = "";
-    if (query === "") {
-      this.options = [];
-      return this.show(false);
-    }
-    try {
-      this.site = (await openIndex()).site;
-      const hits = await suggest(query, page().sae);
-      if (query !== this.query) return;
-      this.options = hits.slice(0, SHOWN);
-      const nothing = namesFeatures(parseQuery(query)) ? "Nothing found" : "Enter lists all features that fulfil this";
-      this.message = hits.length === 0 ? nothing : "";
-    } catch (error) {
-      this.options = [];
-      this.message = `The search does not work: ${messageOf(error)}`;
-    }
-    this.show(document.activeElement === this.input);
-    for (const option of this.options) void this.describe(option);
-  }
-
-  private async describe(option: Option): Promise<void> {
-    option.row = await loadRow(this.slug(option), option.feature);
-    this.requestUpdate();
   }
 
   private slug(hit: Hit): string {
@@ -95,40 +59,24 @@ class SearchBox extends LightElement {
   }
 
   private pressed(event: KeyboardEvent): void {
-    if (event.key === "Escape" && this.expanded) {
-      event.preventDefault();
-      this.show(false);
-    } else if (event.key === "Escape" && this.input !== null) {
-      this.input.value = "";
-      this.typed();
-    } else if (event.key === "Enter") {
-      event.preventDefault();
-      this.choose(this.active, event);
-    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault();
-      this.active = this.expanded
-        ? step(this.active, event.key === "ArrowDown" ? 1 : -1, this.options.length + 1)
-        : -1;
-      this.show(this.query !== "");
-    }
+    if (this.suggestions.pressed(event) || event.key !== "Enter") return;
+    event.preventDefault();
+    this.choose(this.suggestions.active, event);
   }
 
   /** Opens option `at`; the last one, and -1, is the search page. */
   private choose(at: number, gesture?: MouseEvent | KeyboardEvent): void {
-    const typed = this.input?.value.trim() ?? "";
-    const hit = this.options[at];
-    const named =
-      this.options[0]?.reasons[0]?.kind === "number" && this.query === typed ? this.options[0] : undefined;
-    const target = hit ?? (at === -1 ? named : undefined);
+    const { options, query, typed } = this.suggestions;
+    const named = options[0]?.reasons[0]?.kind === "number" && query === typed ? options[0] : undefined;
+    const target = options[at] ?? (at === -1 ? named : undefined);
     if (target !== undefined) open(featurePath(this.slug(target), target.feature), gesture);
     else if (typed !== "") open(searchPath(typed), gesture);
   }
 
-  private show(expanded: boolean): void {
-    this.expanded = expanded;
+  private shown(): void {
+    const { active, expanded } = this.suggestions;
     this.input?.setAttribute("aria-expanded", String(expanded));
-    if (expanded && this.active >= 0)
-      this.input?.setAttribute("aria-activedescendant", `search-option-${this.active}`);
+    if (expanded && active >= 0) this.input?.setAttribute("aria-activedescendant", `search-option-${active}`);
     else this.input?.removeAttribute("aria-activedescendant");
     this.requestUpdate();
   }
@@ -137,7 +85,7 @@ class SearchBox extends LightElement {
     return html`<li
       role="option"
       id="search-option-${at}"
-      aria-selected=${at === this.active ? "true" : "false"}
+      aria-selected=${at === this.suggestions.active ? "true" : "false"}
       @mousedown=${(event: MouseEvent) => event.preventDefault()}
       @click=${(event: MouseEvent) => this.choose(at, event)}
     >
@@ -157,15 +105,16 @@ class SearchBox extends LightElement {
   }
 
   protected override render(): TemplateResult {
-    const all = html`<span class="option-all">All results for <bdi>${showText(this.query)}</bdi></span>`;
-    return html`<div class="search-popup" ?hidden=${!this.expanded}>
-        ${this.message === "" ? nothing : html`<p class="search-message">${this.message}</p>`}
+    const { expanded, message, options, query } = this.suggestions;
+    const all = html`<span class="option-all">All results for <bdi>${showText(query)}</bdi></span>`;
+    return html`<div class="search-popup" ?hidden=${!expanded}>
+        ${message === "" ? nothing : html`<p class="search-message">${message}</p>`}
         <ul role="listbox" id="search-options" aria-label="Features">
-          ${this.options.map((hit, at) => this.showHit(hit, at))} ${this.showOption(all, this.options.length)}
+          ${options.map((hit, at) => this.showHit(hit, at))} ${this.showOption(all, options.length)}
         </ul>
       </div>
       <p class="visually-hidden" aria-live="polite">
-        ${this.expanded ? this.message || `${this.options.length} features` : nothing}
+        ${expanded ? message || `${options.length} features` : nothing}
       </p>`;
   }
 }
