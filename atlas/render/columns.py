@@ -226,7 +226,7 @@ class FeatureTable:
                 for feature, value in zip(
                     rows["feature_idx"].to_pylist(), numbers(rows[info.name]).tolist(), strict=True
                 ):
-                    densities[feature - start] = _rounded(value)
+                    densities[feature - start] = shown_share(value)
         return {
             "start": start,
             "explanations": list(self._explanations[start:stop]),
@@ -262,9 +262,12 @@ def _part(titles: TitleShard, start: int, stop: int) -> TitleShard:
     }
 
 
-def _rounded(value: float) -> float | None:
-    """`value` to the digits that lists show; None for none."""
-    return float(f"{value:.4g}") if np.isfinite(value) else None
+def shown_share(value: float) -> float | None:
+    """The share as lists show it, in per cent to three digits; None for none.
+
+    Rounded once, to what is read: a share kept to four digits would be rounded twice, 0.29047 % to 0.291 %.
+    """
+    return float(f"{100 * value:.3g}e-2") if np.isfinite(value) else None
 
 
 def table_files(n_features: int, n_columns: int) -> int:

@@ -219,7 +219,7 @@ class TitleShard(TypedDict):
     tokens: list[list[str]]
     """The (at most 5) tokens each feature fires on most, exact text."""
     densities: list[float | None]
-    """Share of the counted tokens on which each fires, to four digits; the column has it exactly."""
+    """Share of the counted tokens on which each fires, as lists show it; the column has it exactly."""
 
 
 class MapCluster(TypedDict):

@@ -7,19 +7,21 @@ import typing
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from atlas.render import columns as module
 from atlas.render import payloads
 from atlas.render.builder import Builder, SaeFiles
 from atlas.render.columns import FeatureTable, bin_edges, numbers, stored_column, table_files
+from atlas.render.numbers import percent
 from atlas.render.shards import encode_shard
 from atlas.schema import ColumnInfo
 from atlas.store import AtlasStore
 from tests.support.sites import Site, read_bytes
 
 SCALAR = ColumnInfo("x", "x label", "What x is.", "scalar", "none")
+NARROW = "\N{NARROW NO-BREAK SPACE}"
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -180,6 +182,24 @@ def test_groups_have_their_names(site: Site, store: AtlasStore):
     assert cluster["kind"] == "category"
 
 
+@given(st.integers(1, 10**7), st.integers(1, 10**7))
+@example(2893, 995_959)
+@example(1, 3)
+@example(999_951, 10**7)
+def test_a_share_is_rounded_once(count: int, more: int):
+    """What a list says of a feature is what its own page says, to the last digit."""
+    share = count / (count + more)
+    kept = module.shown_share(share)
+    assert kept is not None
+    # A zero at the end may differ: 0.0999951 % is read as 0.1000 %, and 0.1 % as 0.100 %.
+    said, exactly = (float(percent(value).split(NARROW)[0].replace(",", "")) for value in (kept, share))
+    assert said == exactly
+
+
+def test_a_share_that_is_not_known_is_none():
+    assert module.shown_share(float("nan")) is None
+
+
 def test_titles_hold_what_lists_show(site: Site, store: AtlasStore):
     shard = site.shard("alpha/titles/0")
     typed(shard, payloads.TitleShard)
@@ -188,7 +208,7 @@ def test_titles_hold_what_lists_show(site: Site, store: AtlasStore):
     assert all(len(tokens) <= 5 for tokens in shard["tokens"])
     assert shard["tokens"][3] == []
     exact = site.column("alpha", "activation_density")
-    assert shard["densities"] == [pytest.approx(value, rel=1e-3) for value in exact]
+    assert [percent(value) for value in shard["densities"]] == [percent(value) for value in exact]
     vocabulary = {row["token_id"]: row for row in store.read("vocabulary").to_pylist()}
     first = store.read("features", "alpha", ["top_tokens"])["top_tokens"].to_pylist()
     for tokens, entries in zip(shard["tokens"], first, strict=True):

@@ -187,7 +187,7 @@ export interface TitleShard {
   explanations: string[];
   /** The (at most 5) tokens each feature fires on most, exact text. */
   tokens: string[][];
-  /** Share of the counted tokens on which each fires, to four digits; the column has it exactly. */
+  /** Share of the counted tokens on which each fires, as lists show it; the column has it exactly. */
   densities: (number | null)[];
 }
 

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { test } from "node:test";
 import { heatStep } from "../src/examples/strip.ts";
 import { featurePath, searchPath } from "../src/core/links.ts";
-import { decimal, integer, NO_DATA, oneIn, percent, scalar, signed } from "../src/core/numbers.ts";
+import { counted, decimal, integer, NO_DATA, oneIn, percent, scalar, signed } from "../src/core/numbers.ts";
 import { readPage } from "../src/core/page.ts";
 import { decodeShard, ShardError } from "../src/core/shards.ts";
 import { cutAt } from "../src/core/show.ts";
@@ -41,6 +41,7 @@ test("numbers read as atlas/render/numbers.py writes them", () => {
   ];
   for (const [value, text] of cases) assert.equal(decimal(value), text);
   assert.equal(integer(-1234567), "−1,234,567");
+  assert.deepEqual([0, 1, 2345].map((count) => counted(count, "token")), ["0 tokens", "1 token", "2,345 tokens"]);
   assert.equal(percent(0.00115), "0.115\u202f%");
 });
 

@@ -1,6 +1,6 @@
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
-import { integer } from "../core/numbers.ts";
+import { counted, integer } from "../core/numbers.ts";
 import { textsOf } from "./session.ts";
 import type { Progress } from "./session.ts";
 import type { ContrastView, Kind } from "./state.ts";
@@ -74,10 +74,9 @@ export function showForm(scene: FormScene, actions: FormActions): TemplateResult
 function showSide(scene: FormScene, actions: FormActions, side: "a" | "b"): TemplateResult {
   const { kind } = scene.view;
   const count = textsOf(scene[side], kind).length;
-  const counted = count === 1 ? "1 line" : `${integer(count)} lines`;
   return html`<div class="side">
     <label for="contrast-${side}">${kind === "texts" ? "Text" : "Set"} ${side.toUpperCase()}</label>
-    ${kind === "texts" ? nothing : html`<span class="soft">${counted}</span>`}
+    ${kind === "texts" ? nothing : html`<span class="soft">${counted(count, "line")}</span>`}
     <textarea
       id="contrast-${side}"
       rows=${kind === "texts" ? 5 : 9}

@@ -1,6 +1,6 @@
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
-import { decimal, integer, percent } from "../core/numbers.ts";
+import { counted, decimal, integer, percent } from "../core/numbers.ts";
 import { replacedNotice } from "../probe/notices.ts";
 import type { Measure } from "./compare.ts";
 import { leastP } from "./permute.ts";
@@ -143,9 +143,8 @@ export function told(sides: Sides, bos: boolean): string {
 
 function toldSide(texts: readonly TextSummary[], kind: Sides["kind"]): string {
   const tokens = texts.reduce((sum, text) => sum + text.tokens, 0);
-  const counted = tokens === 1 ? "1 token" : `${integer(tokens)} tokens`;
-  if (kind === "texts") return counted;
-  return `${texts.length === 1 ? "1 line" : `${integer(texts.length)} lines`}, ${counted}`;
+  if (kind === "texts") return counted(tokens, "token");
+  return `${counted(texts.length, "line")}, ${counted(tokens, "token")}`;
 }
 
 function showTest({ rows, sides: { own }, view }: ResultScene, { exact, count }: Permutation): TemplateResult {

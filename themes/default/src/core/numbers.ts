@@ -8,6 +8,11 @@ export function integer(value: number): string {
   return minus(fixed(value, 0));
 }
 
+/** How many of what `noun` calls one: `1 token`, `1,234 tokens`. */
+export function counted(count: number, noun: string): string {
+  return `${integer(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** `value` to `digits` significant digits, as atlas/render/numbers.py writes it. */
 export function decimal(value: number | null, digits = 4): string {
   if (value === null || !Number.isFinite(value)) return NO_DATA;

@@ -7,7 +7,7 @@ export interface FeatureRow {
   explanation: string;
   /** Tokens it fires on most, exact text; none of a dead feature. */
   tokens: string[];
-  /** Share of the tokens on which it fires, to four digits; null where unknown. */
+  /** Share of the tokens on which it fires, exact in the digits that are shown; null where unknown. */
   density: number | null;
 }
 

@@ -3,7 +3,7 @@ import { fileText, listStore, onListsChange, strayLists } from "../core/lists.ts
 import type { FeatureList } from "../core/lists.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
-import { integer } from "../core/numbers.ts";
+import { counted, integer } from "../core/numbers.ts";
 import { page } from "../core/page.ts";
 import { showText } from "../core/show.ts";
 import { readState, writeState } from "../core/state.ts";
@@ -117,7 +117,7 @@ class ListsPage extends LightElement {
 
   private take(lists: readonly FeatureList[], source: string): void {
     const count = lists.reduce((sum, { features }) => sum + features.length, 0);
-    const what = `${integer(lists.length)} lists with ${integer(count)} features came from ${source}.`;
+    const what = `${counted(lists.length, "list")} with ${counted(count, "feature")} came from ${source}.`;
     if (lists.length > 0) this.desk.change(what, (ours) => mergeLists(ours, lists));
     else this.desk.said = `Nothing could be taken from ${source}.`;
     this.requestUpdate();
@@ -156,7 +156,7 @@ class ListsPage extends LightElement {
     return strayLists().map(
       ({ path, lists }) =>
         html`<p class="note">
-          This browser also keeps ${integer(lists.length)} lists of the copy of this atlas at <code>${path}</code>.
+          This browser also keeps ${counted(lists.length, "list")} of the copy of this atlas at <code>${path}</code>.
           <button type="button" @click=${() => this.take(lists, path)}>Bring them here</button>
         </p>`,
     );

@@ -2,7 +2,7 @@ import { define, LightElement } from "../core/element.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
 import { messageOf } from "../core/message.ts";
-import { integer } from "../core/numbers.ts";
+import { counted, integer } from "../core/numbers.ts";
 import { parseQuery } from "../core/query.ts";
 import { loadRow } from "../core/rows.ts";
 import { openIndex } from "../core/search-index.ts";
@@ -151,11 +151,10 @@ class SearchPage extends LightElement {
   }
 
   private showCount({ hits, answering, cut }: Outcome): TemplateResult {
-    const features = (count: number) => (count === 1 ? "1 feature" : `${integer(count)} features`);
     const rest = hits.length - answering;
-    let text = features(hits.length);
-    if (rest > 0 && answering > 0) text = `${features(answering)}, and ${integer(rest)} that answer a part or are alike`;
-    else if (rest > 0) text = `No feature answers all of this; ${features(rest)} answer a part or are alike`;
+    let text = counted(hits.length, "feature");
+    if (rest > 0 && answering > 0) text = `${counted(answering, "feature")}, and ${integer(rest)} that answer a part or are alike`;
+    else if (rest > 0) text = `No feature answers all of this; ${counted(rest, "feature")} answer a part or are alike`;
     const limits = cut.map(
       ({ text: term, count: all }) => html`; of ${integer(all)} for ${showToken(term)} only the strongest were looked at`,
     );

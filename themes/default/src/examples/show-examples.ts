@@ -1,7 +1,7 @@
 import type { ExampleGroup } from "../payloads.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
-import { decimal, integer } from "../core/numbers.ts";
+import { counted, decimal, integer } from "../core/numbers.ts";
 import { choice } from "../feature/choice.ts";
 import { numberOf } from "../feature/model.ts";
 import type { Scene } from "../feature/model.ts";
@@ -36,7 +36,7 @@ export function tellShown(tab: Tab, scene: Scene): string {
   const range = tab.id === "interval" && groups.length === 1 && alone !== undefined ? rangeText(alone) : "";
   const count = groups.reduce((sum, { examples }) => sum + examples.length, 0);
   const place = range === "" ? "" : `, activation ${range}`;
-  return `${tab.label}${place}: ${count} ${count === 1 ? "example" : "examples"}`;
+  return `${tab.label}${place}: ${counted(count, "example")}`;
 }
 
 function rangeText({ lower, upper }: ExampleGroup): string {

@@ -2,7 +2,7 @@ import { showTitle } from "../core/hit-view.ts";
 import { featurePath, link } from "../core/links.ts";
 import { html, nothing, repeat } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
-import { decimal, integer, percent } from "../core/numbers.ts";
+import { counted, decimal, integer, percent } from "../core/numbers.ts";
 import { showText, showToken } from "../core/show.ts";
 import type { Piece } from "../model/client.ts";
 import { meter } from "../panels/meter.ts";
@@ -93,7 +93,7 @@ function showRow(one: Scored, scene: RankingScene, largest: number): TemplateRes
 
 /** The line above a group: its token or its cluster, and how many features it has. */
 function showGroupName({ key, features }: Group, { view, names, pieces }: RankingScene): TemplateResult {
-  const count = html`<span class="soft">${features.length === 1 ? "1 feature" : `${integer(features.length)} features`}</span>`;
+  const count = html`<span class="soft">${counted(features.length, "feature")}</span>`;
   let name: unknown = "no cluster";
   if (view.grouping === "token") name = html`at ${showToken(pieces[key]?.text ?? "")}`;
   else if (key >= 0) name = html`<bdi>${showText(names.label(CLUSTER, key) || `cluster ${key}`)}</bdi>`;
@@ -134,7 +134,7 @@ export function showRanking(scene: RankingScene): TemplateResult {
 
 /** How many features fire where, in a sentence. */
 export function tellCount({ count, denser, tokens }: Ranking, where: string): string {
-  const features = count === 1 ? "1 feature fires" : `${integer(count)} features fire`;
+  const features = `${counted(count, "feature")} ${count === 1 ? "fires" : "fire"}`;
   const left = denser > 0 ? `; ${integer(denser)} denser ones are left out` : "";
-  return `${features} ${where} (${tokens === 1 ? "1 token" : `${integer(tokens)} tokens`})${left}.`;
+  return `${features} ${where} (${counted(tokens, "token")})${left}.`;
 }
