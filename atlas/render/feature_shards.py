@@ -84,7 +84,7 @@ class ShardMaker:
         text["titles"] = self._put_titles(packer, block)
         text |= self._put_explanations(packer, block)
         types = read.columns.put(Shard(packer, pieces, names), first, last)
-        text["documents"] = read.examples.put(packer, pieces, first, last)
+        text["documents"], text["groups"] = read.examples.put(packer, pieces, first, last)
         if read.effects is None:
             packer.integers(np.zeros(block.size, np.int64))
         else:
@@ -93,7 +93,6 @@ class ShardMaker:
             "own": pieces.own,
             "names": names.texts,
             "hashes": list(hashes),
-            "groups": block.windows.groups,
             "types": types,
             "largest": list(self.drawn).index(MAX_COLUMN) if MAX_COLUMN in self.drawn else -1,
         }

@@ -42,14 +42,14 @@ class ReadExamples:
         self._groups = _Groups(read.windows, owner, read.size)
         self._texts = _Texts(read.windows, vocabulary, largest[owner])
 
-    def put(self, packer: Packer, pieces: ShardPieces, first: int, last: int) -> list[str]:
+    def put(self, packer: Packer, pieces: ShardPieces, first: int, last: int) -> tuple[list[str], list[str]]:
         """Put those of the features first <= i < last, counted from the first of the read.
 
-        Returns the names of their documents.
+        Returns the names of their documents, and of their groups.
         """
         windows, texts = self._windows, self._texts
         part = slice(self._bounds[first], self._bounds[last])
-        self._groups.put(packer, slice(first, last))
+        groups = self._groups.put(packer, slice(first, last))
         used, document = np.unique(windows.document_idx[part], return_inverse=True)
         packer.singles(windows.activation[part])
         for values in (
@@ -67,7 +67,7 @@ class ReadExamples:
         packer.integers(texts.strengths[hot])
         packer.integers(texts.codes(part, pieces))
         known = self._documents
-        return [known[number] if 0 <= number < len(known) else "" for number in used.tolist()]
+        return [known[number] if 0 <= number < len(known) else "" for number in used.tolist()], groups
 
 
 class _Groups:
@@ -84,17 +84,20 @@ class _Groups:
         self._counts = np.bincount(owner[self._starts], minlength=size)
         self._bounds: list[int] = row_bounds(self._counts).tolist()
         self._lengths = np.diff(self._starts, append=len(owner))
+        self._names = windows.groups
         self._codes = windows.group[self._starts]
         self._lower, self._upper = lower[self._starts], upper[self._starts]
 
-    def put(self, packer: Packer, features: slice) -> None:
-        """Put the groups of `features`."""
+    def put(self, packer: Packer, features: slice) -> list[str]:
+        """Put the groups of `features`; returns their names."""
         part = slice(self._bounds[features.start], self._bounds[features.stop])
+        used, codes = np.unique(self._codes[part], return_inverse=True)
         packer.integers(self._counts[features])
-        packer.integers(self._codes[part])
+        packer.integers(codes)
         packer.integers(self._lengths[part])
         packer.singles(self._lower[part])
         packer.singles(self._upper[part])
+        return [self._names[code] for code in used.tolist()]
 
 
 def _put_based(packer: Packer, values: NDArray[Any]) -> None:

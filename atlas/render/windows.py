@@ -229,9 +229,11 @@ class Windows:
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
-    """A column of few texts as indices into the texts."""
+    """A column of few texts as indices into the sorted texts."""
     whole: Any = column.combine_chunks().dictionary_encode()
-    return whole.indices.to_numpy(zero_copy_only=False), whole.dictionary.to_pylist()
+    texts = whole.dictionary.to_pylist()
+    place = np.argsort(np.argsort(np.array(texts, object))).astype(np.int32)
+    return place[whole.indices.to_numpy(zero_copy_only=False)], sorted(texts)
 
 
 def _chosen(
