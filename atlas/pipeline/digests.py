@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from atlas.store.files import sha256_file
-from atlas.stream.inputs import digest, folder_hashes, installed
+from atlas.stream.inputs import digest, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from atlas.config import RenderConfig
     from atlas.configfile import LoadedConfig
     from atlas.store import Manifest
-
-THEME_PARTS = ("templates", "panels", "css", "assets", "dist")
-"""Folders of a theme that pages are made from; its sources and tools do not count."""
 
 VERSIONS = {"enrich": 3, "index": 3, "browser_model": 2}
 """Stage → number of its method, raised when its results change for equal inputs: then every dataset's stage
@@ -53,12 +50,10 @@ def browser_digest(loaded: LoadedConfig, stream: str) -> str:
     return digest({"version": VERSIONS["browser_model"], "stream": stream, "precision": precision})
 
 
-def render_digest(
-    manifest: Manifest, config: RenderConfig, theme_folders: Iterable[Path], lists: Iterable[Path]
-) -> str:
+def render_digest(manifest: Manifest, config: RenderConfig, theme: str, lists: Iterable[Path]) -> str:
     """Digest of everything the site is made of: dataset, settings, the files of the themes, this atlas.
 
-    `lists` are the files of curated lists.
+    `theme` is the theme's hash (`atlas.render.themes.theme_hash`), `lists` are the files of curated lists.
 
     The package's version counts here, since pages are cheap to write again.
     """
@@ -67,10 +62,7 @@ def render_digest(
             "atlas": version("feature-atlas"),
             "dataset": manifest.build_id,
             "options": config.model_dump(mode="json"),
-            "theme": [
-                [folder_hashes(folder / part) for part in THEME_PARTS] + [sha256_file(folder / "theme.yaml")]
-                for folder in theme_folders
-            ],
+            "theme": theme,
             "lists": [[path.name, sha256_file(path)] for path in lists],
         }
     )

@@ -76,9 +76,10 @@ def usable_theme(config: RenderConfig, base: Path) -> Theme:
 def site_digest(store: AtlasStore, config: RenderConfig, base: Path) -> str:
     """Digest of everything the site of `store` is made of."""
     from atlas.render.curated import list_files
+    from atlas.render.themes import theme_hash
 
-    folders = [each.folder for each in usable_theme(config, base).chain]
-    return render_digest(store.manifest, config, folders, list_files(base))
+    theme = theme_hash(usable_theme(config, base))
+    return render_digest(store.manifest, config, theme, list_files(base))
 
 
 def site_is_current(job: Job) -> bool:

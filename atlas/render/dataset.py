@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -180,10 +180,14 @@ class SaeData:
             if any(drawn.info.name == column for drawn in found)
         )
 
-    def blocks(self, size: int, per_read: int) -> Iterator[Block]:
-        """All features, `size` at a time; tables are read `per_read` blocks at a time."""
-        for start in range(0, self.n_features, size * per_read):
-            whole = self.block(start, min(start + size * per_read, self.n_features))
+    def blocks(self, size: int, per_read: int, start: int = 0, stop: int | None = None) -> Iterator[Block]:
+        """The features start <= feature_idx < stop, by default all, `size` at a time.
+
+        Tables are read `per_read` blocks at a time, which changes nothing of what the blocks hold.
+        """
+        end = self.n_features if stop is None else stop
+        for begin in range(start, end, size * per_read):
+            whole = self.block(begin, min(begin + size * per_read, end))
             for first in range(0, whole.size, size):
                 yield whole.part(first, min(first + size, whole.size))
 
@@ -206,6 +210,18 @@ class SaeData:
         windows = Windows(examples, self._vocabulary, start, stop, self._choice)
         hashes = example_hashes(examples, start, stop)
         return Block(start, stop, raw, Values(raw), windows, hashes, effects)
+
+    def columns_of(self, names: Collection[str], start: int, stop: int) -> dict[str, RawColumn]:
+        """Those of the columns `names` that there are, of the features start <= feature_idx < stop."""
+        raw: dict[str, RawColumn] = {}
+        for table, found in self._columns.items():
+            own = [drawn.info.name for drawn in found if drawn is self.drawn[drawn.info.name]]
+            wanted = [name for name in own if name in names]
+            if wanted:
+                rows = self._store.read_features(table, self.slug, start, stop, ["feature_idx", *wanted])
+                places = rows["feature_idx"].to_numpy() - start
+                raw |= {name: raw_column(rows[name], places, stop - start) for name in wanted}
+        return raw
 
     def _drawable(self, table: str) -> list[Drawn]:
         schema = self._store.schema(table, self.slug)

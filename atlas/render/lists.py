@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from atlas.render.contexts import BrowsePage, ThousandPage
-from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, Block, SaeData
+from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, SaeData
 from atlas.render.features import Explanations, is_dead
 from atlas.render.numbers import decimal, integer, percent
 from atlas.render.panels import full_text, number_text, unit_words
@@ -14,8 +14,6 @@ from atlas.render.views import FeatureRow, ReportFigure, ThousandLink
 from atlas.text import inline_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pyarrow as pa
 
     from atlas.render.frames import Frames
@@ -24,13 +22,14 @@ if TYPE_CHECKING:
 PER_LIST = 1000
 """Features per list, and entries per folder: hosts cap the size of folders."""
 
+_COLUMNS = (FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, "activation_density")
 _COUNTED = {"tokens", "contexts", "documents", "count"}
 _FIRST_ROWS = 100
 _TOKENS = 5
 
 
 class Lists:
-    """Gathers a row per feature and makes the lists of one SAE."""
+    """Makes the lists of one SAE."""
 
     def __init__(
         self, frames: Frames, data: SaeData, vocabulary: Vocabulary, explanations: Explanations
@@ -40,18 +39,15 @@ class Lists:
         self._vocabulary = vocabulary
         self._explanations = explanations
         self._n_tokens = int(frames.manifest.stream.get("n_tokens", 0) or 0)
-        self.rows: list[FeatureRow] = []
-        """One per feature so far, hrefs as seen from the feature's own list."""
 
-    def add(self, block: Block) -> None:
-        """Take in the next block."""
-        for at in range(block.size):
-            values = {
-                name: block.values[name][at]
-                for name in (FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, "activation_density")
-                if name in block.values
-            }
-            self.rows.append(self._row(block.start + at, values))
+    def rows(self, start: int, stop: int) -> list[FeatureRow]:
+        """A row of each feature start <= feature_idx < stop, hrefs as seen from the feature's own list."""
+        raw = self._data.columns_of(_COLUMNS, start, stop)
+        values = {name: column.values() for name, column in raw.items()}
+        return [
+            self._row(start + at, {name: column[at] for name, column in values.items()})
+            for at in range(stop - start)
+        ]
 
     def _row(self, feature_idx: int, values: dict[str, Any]) -> FeatureRow:
         count = values.get(FIRING_COLUMN)
@@ -79,7 +75,8 @@ class Lists:
         """The SAE's own page."""
         slug, frames = self._data.slug, self._frames
         first = [
-            row._replace(href=f"{row.feature_idx // PER_LIST}/{row.href}") for row in self.rows[:_FIRST_ROWS]
+            row._replace(href=f"{row.feature_idx // PER_LIST}/{row.href}")
+            for row in self.rows(0, min(_FIRST_ROWS, self._data.n_features))
         ]
         sae = frames.saes[slug]
         return BrowsePage(
@@ -97,23 +94,25 @@ class Lists:
             rows=tuple(first),
         )
 
-    def lists(self) -> Iterator[ThousandPage]:
-        """All lists of a thousand."""
+    def page(self, number: int) -> ThousandPage:
+        """List `number` of a thousand."""
         slug, frames, n_features = self._data.slug, self._frames, self._data.n_features
-        for number in range(-(-n_features // PER_LIST)):
-            label = _label(number, n_features)
-            head = frames.head(
-                "thousand",
-                f"{slug}/{number}/index.html",
-                f"Features {label} · {self._data.entry.title}",
-                f"Features {label} of {self._data.entry.title} with how often and on what they fire.",
-                sae_slug=slug,
-            )
-            rows = self.rows[number * PER_LIST : (number + 1) * PER_LIST]
-            links = self.thousands(number, "../")
-            yield ThousandPage(
-                head=head, sae=frames.saes[slug], label=label, thousands=links, rows=tuple(rows)
-            )
+        label = _label(number, n_features)
+        head = frames.head(
+            "thousand",
+            thousand_path(slug, number),
+            f"Features {label} · {self._data.entry.title}",
+            f"Features {label} of {self._data.entry.title} with how often and on what they fire.",
+            sae_slug=slug,
+        )
+        rows = self.rows(number * PER_LIST, min((number + 1) * PER_LIST, n_features))
+        links = self.thousands(number, "../")
+        return ThousandPage(head=head, sae=frames.saes[slug], label=label, thousands=links, rows=tuple(rows))
+
+
+def thousand_path(slug: str, number: int) -> str:
+    """Path of list `number` of an SAE from the site's root."""
+    return f"{slug}/{number}/index.html"
 
 
 def _label(number: int, n_features: int) -> str:

@@ -54,13 +54,15 @@ class ModelFiles:
             keys = {RUNTIME: "model/runtime"} | (WEBGPU if webgpu else {})
             self._runtimes = [_runtime(theme, name, key) for name, key in keys.items()]
 
-    def count(self) -> int:
-        """How many files there are, exactly."""
+    def paths(self) -> list[str]:
+        """Paths of all files."""
         if self._payload is None:
-            return 0
-        parts = sum(file["parts"] for file in self._payload["files"])
-        rows = sum(-(-sae["d_sae"] // self._step) for sae in self._payload["saes"])
-        return 1 + parts + sum(entry["parts"] for entry, _ in self._runtimes) + rows
+            return []
+        entries = [*self._payload["files"], *(entry for entry, _ in self._runtimes)]
+        keys = [f"{entry['key']}/{part}" for entry in entries for part in range(entry["parts"])]
+        for sae in self._payload["saes"]:
+            keys += [f"{sae['slug']}/directions/{number}" for number in range(-(-sae["d_sae"] // self._step))]
+        return [shard_path(key) for key in (*keys, "model/index")]
 
     def bytes(self) -> int:
         """About how many bytes they have."""

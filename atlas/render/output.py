@@ -16,6 +16,7 @@ from atlas.store.files import disk_error, disk_errors, fsync_folder, make_folder
 from atlas.store.seal import OPENING, SEAL_NAME, Seal, read_seal, seal_text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from types import TracebackType
 
 MARKER = SEAL_NAME
@@ -36,7 +37,8 @@ class Output:
     discards the staging folder. A staging folder that a killed run left behind is removed on entering.
 
     A file that the previous site has with the same bytes is not written again: both sites share it (a hard
-    link) until the previous one goes, so it keeps its time of change.
+    link) until the previous one goes, so it keeps its time of change. A part of the site that is made from
+    the same things as before (`atlas.render.parts`) need not even be made.
     """
 
     def __init__(self, folder: Path | str, made_from: str = "") -> None:
@@ -49,7 +51,8 @@ class Output:
         self._made_from = made_from
         self.written = 0
         """Files written so far that the previous site did not have with the same bytes."""
-        self._previous: dict[str, str] = {}
+        self._previous = Seal("", {})
+        self._parts: dict[str, str] = {}
         self._digests: dict[str, str] = {}
         self._folders: set[str] = set()
 
@@ -58,8 +61,7 @@ class Output:
         self.discard()
         refuse_foreign(self.staging)
         make_folder(self.staging)
-        seal = read_seal(self.folder)
-        self._previous = seal.digests if seal else {}
+        self._previous = read_seal(self.folder) or self._previous
         self._put(MARKER, OPENING.encode())
         return self
 
@@ -85,7 +87,7 @@ class Output:
         if not _PATH.fullmatch(path) or path in self.sizes:
             raise ValueError(f"{path!r} is no path of a site, or was written twice")
         digest = hashlib.sha256(data).hexdigest()
-        if self._previous.get(path) != digest or not self._share(path, data):
+        if self._previous.digests.get(path) != digest or not self._share(path, data):
             self._put(path, data)
             self.written += 1
         self._digests[path] = digest
@@ -96,12 +98,55 @@ class Output:
         try:
             if old.read_bytes() != data or old.is_symlink():
                 return False
-            self._make_parent(path)
-            os.link(old, f"{self._root}/{path}")
         except OSError:
             return False
-        self.sizes[path] = len(data)
+        return self._link(path, len(data))
+
+    def _link(self, path: str, size: int) -> bool:
+        """Share the file with the previous site; False where the system cannot."""
+        try:
+            self._make_parent(path)
+            os.link(f"{self.folder}/{path}", f"{self._root}/{path}")
+        except OSError:
+            return False
+        self.sizes[path] = size
         return True
+
+    def keep(self, part: str, keys: Collection[str], paths: Sequence[str]) -> bool:
+        """Take all files of `part`, which are `paths`, from the previous site instead of writing them.
+
+        False, and nothing is taken, unless that site made the part from one of `keys` and every file still
+        has the bytes it was sealed with: a file that was damaged, edited or removed has to be made anew.
+        """
+        key = self._previous.parts.get(part)
+        if key is None or key not in keys:
+            return False
+        contents = [self._intact(path) for path in paths]
+        found = [data for data in contents if data is not None]
+        if len(found) < len(paths):
+            return False
+        for path, data in zip(paths, found, strict=True):
+            if not self._link(path, len(data)):
+                self._put(path, data)
+                self.written += 1
+            self._digests[path] = self._previous.digests[path]
+        self._parts[part] = key
+        return True
+
+    def _intact(self, path: str) -> bytes | None:
+        """The file of the previous site; None where it is not as it was sealed."""
+        old = f"{self.folder}/{path}"
+        try:
+            with open(old, "rb", buffering=0) as file:  # noqa: PTH123 - half the time of a Path, file by file
+                data = file.read()
+        except OSError:
+            return None
+        same = hashlib.sha256(data).hexdigest() == self._previous.digests.get(path)
+        return data if same and not os.path.islink(old) else None  # noqa: PTH114 - as above
+
+    def record(self, part: str, key: str) -> None:
+        """Note that the files of `part`, written by now, were made from what has the SHA-256 hex `key`."""
+        self._parts[part] = key
 
     def _make_parent(self, path: str) -> None:
         parent = path.rpartition("/")[0]
@@ -111,7 +156,7 @@ class Output:
 
     def seal(self) -> None:
         """Write down the hash of every file so far; done once more before the site is switched into place."""
-        self._put(MARKER, seal_text(Seal(self._made_from, self._digests)).encode())
+        self._put(MARKER, seal_text(Seal(self._made_from, self._digests, self._parts)).encode())
 
     def _put(self, path: str, data: bytes) -> None:
         """Write a file into the staging folder, the marker anew."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atlas.errors import InputError
 from atlas.render.builder import Builder, SaeFiles
@@ -86,15 +86,16 @@ def render_site(
     budget.
     """
     builder = Builder(store, config, base, scripts=scripts)
-    plan = _plan(builder)
-    _keep_to_budget(builder, plan)
+    frame = _frame(builder)
+    _keep_to_budget(builder, frame)
     done = 0
-    for path, data in builder.files():
-        out.write(path, data)
+    for path, data in builder.files(out):
+        if data is not None:
+            out.write(path, data)
         if path.endswith(".html"):
             done += 1
             if progress is not None:
-                progress(done, plan.pages)
+                progress(done, frame.pages)
     out.seal()
     features = sum(entry.n_features for entry in store.manifest.saes)
     slugs = {entry.slug for entry in store.manifest.saes}
@@ -107,22 +108,29 @@ def plan_site(
     store: AtlasStore, config: RenderConfig, *, base: Path = Path(), scripts: bool = True
 ) -> SitePlan:
     """How many pages, files and bytes `render_site` would write; errors as there, the budget aside."""
-    return _plan(Builder(store, config, base, scripts=scripts))
+    builder = Builder(store, config, base, scripts=scripts)
+    frame = _frame(builder)
+    least = frame.bytes + _growing_bytes(builder, LEAST)
+    most = frame.bytes + _growing_bytes(builder, configured(config))
+    return SitePlan(frame.pages, frame.files, most, least)
 
 
-def _keep_to_budget(builder: Builder, plan: SitePlan) -> None:
+def _keep_to_budget(builder: Builder, frame: _Frame) -> None:
     """Make `builder` show no more than `config.site_budget` allows; `InputError` where nothing fits."""
     config = builder.config
     budget = budget_bytes(config)
-    if not budget or plan.bytes <= budget:
+    if not budget:
         return
-    rest = plan.bytes - _growing_bytes(builder, configured(config))
+    most = frame.bytes + _growing_bytes(builder, configured(config))
+    if most <= budget:
+        return
     for choice in choices(config):
-        if rest + _MARGIN * _growing_bytes(builder, choice) <= budget:
+        if frame.bytes + _MARGIN * _growing_bytes(builder, choice) <= budget:
             return
+    least = frame.bytes + _growing_bytes(builder, LEAST)
     raise InputError(
-        f"the site would be about {integer(plan.bytes)} bytes ({integer(plan.files)} files), and with the"
-        f" fewest examples {integer(plan.least_bytes)}, more than site_budget {config.site_budget!r}",
+        f"the site would be about {integer(most)} bytes ({integer(frame.files)} files), and with the"
+        f" fewest examples {integer(least)}, more than site_budget {config.site_budget!r}",
         where="render.site_budget",
         fix="lower render.static_examples, leave out an SAE or browser_model, or raise render.site_budget",
     )
@@ -133,7 +141,16 @@ def _is_feature_page(path: str, slugs: set[str]) -> bool:
     return len(parts) == 3 and parts[0] in slugs and parts[2] != "index.html"  # noqa: PLR2004 - slug/thousand/feature
 
 
-def _plan(builder: Builder) -> SitePlan:
+class _Frame(NamedTuple):
+    """What a site is whichever examples it shows."""
+
+    pages: int
+    files: int
+    bytes: int
+    """Of all but the pages and shards of features."""
+
+
+def _frame(builder: Builder) -> _Frame:
     config = builder.config
     fixed = {MARKER: len(OPENING), ".nojekyll": 0} | {
         name: len(data) for name, data in builder.assets.items()
@@ -154,11 +171,10 @@ def _plan(builder: Builder) -> SitePlan:
         shards, postings = count_shards(builder.search)
         files += shards
         size += _BYTES_PER_POSTING * postings
-    files += builder.model.count()
+    files += len(builder.model.paths())
     size += builder.model.bytes()
     size += SEAL_LINE_BYTES * files
-    least = size + _growing_bytes(builder, LEAST)
-    return SitePlan(pages, files, size + _growing_bytes(builder, configured(config)), least)
+    return _Frame(pages, files, size)
 
 
 def _growing_bytes(builder: Builder, choice: Choice) -> int:

@@ -7,6 +7,7 @@ A theme is a folder with `theme.yaml`, `templates/`, `panels/<name>/{panel.html,
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +20,20 @@ from ruamel.yaml.error import YAMLError
 
 from atlas import plugins
 from atlas.errors import InputError, suggest
-from atlas.store.files import read_bytes
+from atlas.store.files import read_bytes, sha256_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from atlas.render.contexts import Page
+    from atlas.render.parts import WatchedSite
     from atlas.render.views import SiteFrame
 
 THEME_FILE = "theme.yaml"
 SITE_SCRIPT = "site.js"
 THEME_SCRIPT = "theme.js"
+PARTS = ("templates", "panels", "css", "assets", "dist")
+"""Folders of a theme that pages are made from."""
 
 _MAX_THEME_FILE = 1 << 16
 _MAX_CHAIN = 8
@@ -175,10 +179,12 @@ class Templates:
         )
         del self._environment.filters["safe"]
         self._made: dict[tuple[str, ...], str] = {}
+        self._made_for: dict[int, dict[tuple[str, ...], str]] = {}
         cast("dict[str, Any]", self._environment.globals)["once"] = self._once
 
-    def render(self, name: str, site: SiteFrame, page: Page) -> bytes:
+    def render(self, name: str, site: SiteFrame | WatchedSite, page: Page) -> bytes:
         """The page as UTF-8; a mistake in a template is an `InputError` naming file and line."""
+        self._made = self._made_for.setdefault(id(site), {})
         try:
             return self._environment.get_template(name).render(site=site, page=page).encode("utf-8")
         except jinja2.TemplateError as error:
@@ -189,7 +195,7 @@ class Templates:
             ) from error
 
     def _once(self, *key: str, caller: Callable[[], str]) -> str:
-        """What `{% call once(…) %}` encloses, drawn once for each `key`: for what many pages share."""
+        """What `{% call once(…) %}` encloses, drawn once for each `key` and `site`: many pages share it."""
         if key not in self._made:
             self._made[key] = caller()
         return self._made[key]
@@ -248,6 +254,20 @@ def assets(theme: Theme) -> dict[str, Path]:
             if path.is_file() and _ASSET.fullmatch(path.name):
                 found[path.name] = path
     return found
+
+
+def theme_hash(theme: Theme) -> str:
+    """SHA-256 hex of all that pages are made from: names and contents of the files of the chain.
+
+    A theme's sources and tools do not count (`PARTS`).
+    """
+    digest = hashlib.sha256()
+    for each in theme.chain:
+        digest.update(f"{each.name}\n{sha256_file(each.folder / THEME_FILE)}\n".encode())
+        paths = (path for part in PARTS for path in (each.folder / part).rglob("*") if path.is_file())
+        for path in sorted(paths):
+            digest.update(f"{sha256_file(path)}  {path.relative_to(each.folder).as_posix()}\n".encode())
+    return digest.hexdigest()
 
 
 def require_scripts(theme: Theme, found: dict[str, Path]) -> None:

@@ -96,6 +96,15 @@ class AtlasStore:
         """The manifest as last read or written by this store."""
         return self._manifest
 
+    def seen_as(self, manifest: Manifest) -> AtlasStore:
+        """The same folder through another `manifest`, for readers who are to see less of it.
+
+        A file that one of the two has verified is not hashed again by the other.
+        """
+        seen = AtlasStore(self.path, manifest)
+        seen._reader = self._reader
+        return seen
+
     def update(self, **fields: Any) -> None:
         """Replace top-level `fields` of the manifest, atomically; other fields are kept as on disk.
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from atlas.config import RenderConfig
 from atlas.configfile import load_config
 from atlas.pipeline import digests
+from atlas.render.themes import open_theme, theme_hash
 from atlas.store import Manifest
 from atlas.stream import inputs
 from tests.support.fake_stages import CONFIG, make_project
@@ -134,8 +135,11 @@ def test_a_site_depends_on_dataset_options_theme_and_lists(source, tmp_path):
     (theme / "src").mkdir()
     lists = []
 
+    def hashed():
+        return theme_hash(open_theme("theme", tmp_path))
+
     def digest(**options):
-        return digests.render_digest(source.manifest, RenderConfig(**options), [theme], lists)
+        return digests.render_digest(source.manifest, RenderConfig(**options), hashed(), lists)
 
     first = digest()
     (theme / "src/a.ts").write_text("sources do not count, bundles do")
@@ -149,7 +153,7 @@ def test_a_site_depends_on_dataset_options_theme_and_lists(source, tmp_path):
     (theme / "theme.yaml").write_text("title: u")
     found.add(digest())
     other = Manifest.model_validate({**source.manifest.model_dump(), "title": "other"})
-    found.add(digests.render_digest(other, RenderConfig(), [theme], []))
+    found.add(digests.render_digest(other, RenderConfig(), hashed(), []))
     lists.append(tmp_path / "mine.yaml")
     lists[0].write_text("name: one")
     found.add(digest())
