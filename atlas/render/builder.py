@@ -294,7 +294,7 @@ class Builder:
 
     def _model_files(self) -> Iterator[SiteFile | KeptFile]:
         paths = self.model.paths()
-        if paths and self.parts.keep("model", b"", paths):
+        if self.parts.keep("model", b"", paths):
             yield from ((path, None) for path in paths)
         else:
             yield from self.model.files()

@@ -13,6 +13,7 @@ from atlas.store.seal import OPENING, SEAL_NAME, Seal, read_seal, seal_text
 from tests.support import requirements, tiny_site
 
 SEAL = Seal("0" * 64, {"index.html": "1" * 64, "alpha/0/1.html": "2" * 64, ".nojekyll": "3" * 64})
+PARTS = {"alpha/features/1": "5" * 64, "alpha/features/0": "4" * 64}
 
 
 def written(folder: Path, content: str | bytes) -> Seal | None:
@@ -23,6 +24,15 @@ def written(folder: Path, content: str | bytes) -> Seal | None:
 def test_what_was_written_is_read(tmp_path: Path):
     assert written(tmp_path, seal_text(SEAL)) == SEAL
     assert written(tmp_path, seal_text(Seal("", {}))) == Seal("", {})
+    parts = Seal("6" * 64, SEAL.digests, PARTS)
+    assert written(tmp_path, seal_text(parts)) == parts
+    assert written(tmp_path, seal_text(Seal("", {}, PARTS))) == Seal("", {}, PARTS)
+
+
+def test_keys_of_parts_come_before_the_files_and_are_sorted():
+    lines = seal_text(Seal("", {"index.html": "1" * 64}, PARTS)).splitlines()
+    assert lines[2:4] == [f"part {'4' * 64}  alpha/features/0", f"part {'5' * 64}  alpha/features/1"]
+    assert lines[4] == f"{'1' * 64}  index.html"
 
 
 def test_the_lines_are_sorted_and_the_last_one_is_the_hash_of_all_before(tmp_path: Path):
@@ -34,7 +44,7 @@ def test_the_lines_are_sorted_and_the_last_one_is_the_hash_of_all_before(tmp_pat
 
 
 def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path: Path):
-    content = seal_text(Seal("7" * 64, {"index.html": "1" * 64})).encode()
+    content = seal_text(Seal("7" * 64, {"index.html": "1" * 64}, {"model": "8" * 64})).encode()
     for bit in range(len(content) * 8):
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8

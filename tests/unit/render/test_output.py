@@ -324,6 +324,53 @@ class TestUnchangedFiles:
         assert self.write(site, {"a.html": b"one"}).written == 1
         assert (site / "a.html").read_bytes() == b"one"
 
+    def part(self, folder: Path, key: str, *, keys: tuple[str, ...] = ()) -> tuple[bool, Output]:
+        """Keep the part of two files where one of `keys` allows it, else write it."""
+        with Output(folder) as out:
+            out.write("index.html", key.encode())
+            kept = out.keep("some", keys, ["a/1.html", "a/2.html"])
+            if not kept:
+                out.write("a/1.html", b"one")
+                out.write("a/2.html", b"two")
+                out.record("some", key)
+        return kept, out
+
+    def test_a_part_of_the_same_key_is_kept(self, tmp_path: Path):
+        site = tmp_path / "site"
+        assert not self.part(site, "1" * 64, keys=("1" * 64,))[0], "there is no site before"
+        first = tree(site)
+        kept, out = self.part(site, "1" * 64, keys=("0" * 64, "1" * 64))
+        assert kept
+        assert out.written == 0
+        assert tree(site) == first
+        assert out.sizes["a/2.html"] == 3
+        assert (site / "a/1.html").stat().st_nlink == 1
+        assert self.part(site, "1" * 64, keys=("1" * 64,))[0], "its key is kept too"
+
+    def test_a_part_of_another_key_or_name_is_not(self, tmp_path: Path):
+        site = tmp_path / "site"
+        self.part(site, "1" * 64)
+        with Output(site) as out:
+            assert not out.keep("some", ["2" * 64], ["a/1.html"])
+            assert not out.keep("other", ["1" * 64], ["a/1.html"])
+            assert not out.keep("some", [], ["a/1.html"])
+            assert not (out.staging / "a").exists()
+            assert not out.keep("some", ["1" * 64], ["a/1.html", "never/written.html"])
+            assert not (out.staging / "a").exists(), "all files or none"
+        seal = read_seal(site)
+        assert seal is not None
+        assert seal.parts == {}
+
+    def test_a_part_is_kept_only_as_it_was_sealed(self, tmp_path: Path):
+        site = tmp_path / "site"
+        self.part(site, "1" * 64)
+        before = tree(site)
+        (site / "a/2.html").write_bytes(b"tw0")
+        kept, out = self.part(site, "1" * 64, keys=("1" * 64,))
+        assert not kept
+        assert out.written == 1
+        assert tree(site) == before
+
     def test_a_render_that_fails_leaves_the_shared_file_alone(self, tmp_path: Path):
         site = tmp_path / "site"
         self.write(site, {"a.html": b"one"})
