@@ -142,7 +142,8 @@ def measure_again(bench: Bench) -> None:
     shutil.rmtree(copy)
     bench.say("one changed explanation: files that differ", f"{took.changed:,} of {took.files:,}")
     bench.say("… files written anew", f"{took.written:,}")
-    bench.say("… seconds", f"{took.seconds:,.1f}")
+    bench.say("… seconds on the clock", f"{took.seconds:,.1f}")
+    bench.say("… seconds of one core, everything included", f"{took.cpu:,.1f}")
 
 
 def measure_bytes(bench: Bench) -> None:

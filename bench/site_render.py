@@ -54,6 +54,9 @@ class Again:
     """A second rendering after one change."""
 
     seconds: float
+    """On the clock."""
+    cpu: float
+    """Processor seconds."""
     changed: int
     """Files whose bytes are others than before, new ones included."""
     written: int
@@ -98,6 +101,7 @@ def render_again(data: Path, site: Path) -> Again:
     after, bytes_after = _stamps(site), digests(site)
     return Again(
         took.wall,
+        took.cpu,
         sum(bytes_before.get(path) != digest for path, digest in bytes_after.items()),
         sum(before.get(path) != stamp for path, stamp in after.items()),
         len(after),
