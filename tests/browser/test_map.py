@@ -95,8 +95,9 @@ PIXELS = """(canvas) => {
 
 
 def picture(page: Page, canvas: int = 0) -> int:
-    """The points (0) or what lies above them (1), a frame from now."""
+    """The points (0) or what lies above them (1), a frame from now, all of it drawn."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_selector(".map-frame[data-drawn]")
     return page.locator(".map-frame canvas").nth(canvas).evaluate(PIXELS)
 
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { blend, CanvasRenderer } from "../src/map/canvas.ts";
 import { countMarks, COVER, FADED, MARKS, strongRadius } from "../src/map/renderer.ts";
+import { atOnce } from "../src/map/slices.ts";
 import { stampOf } from "../src/map/stamp.ts";
 import { toScreen, viewOf, wholeCamera } from "../src/map/view.ts";
 import { FakeCanvas } from "./support/fake-canvas.ts";
@@ -22,7 +23,7 @@ function drawn(strong: Uint8Array | null, ratio = 1): { canvas: FakeCanvas; pixe
   renderer.setColours(Uint8Array.of(1, 2), palette, PAPER);
   renderer.setStrong(strong);
   const view = viewOf(wholeCamera(points.bounds), points.bounds, 300, 200);
-  renderer.draw(view, 3, ratio, 1);
+  atOnce(renderer.draw(view, 3, ratio, 1));
   const pixels = [0, 1].map((point): [number, number] => {
     const { x, y } = points.place(point);
     const pixel = toScreen(view, x, y);
@@ -73,19 +74,39 @@ test("a point at or beyond the edge of the picture breaks nothing and does not c
   renderer.setColours(Uint8Array.of(1, 2), palette, PAPER);
   const bounds = points.bounds;
   const edge = { ...viewOf({ x: 20, y: 15, zoom: 1 }, bounds, 40, 30), scale: 1 };
-  renderer.draw(edge, 4, 1, 1);
+  atOnce(renderer.draw(edge, 4, 1, 1));
   assertNear(canvas.at(0, 0), over([200, 0, 0], COVER));
   assert.deepEqual(canvas.at(39, 0), [...PAPER]);
   assert.deepEqual(canvas.at(0, 29), [...PAPER]);
-  renderer.draw({ ...edge, x: 1e6 }, 4, 1, 1);
+  atOnce(renderer.draw({ ...edge, x: 1e6 }, 4, 1, 1));
   assert.ok(canvas.image.every((byte, at) => at % 4 === 3 || byte === PAPER[at % 4]));
+});
+
+test("the canvas keeps its old picture, and its size, until the new one is whole", () => {
+  const dice = new Dice(5);
+  const places = () => dice.list(20_000, () => dice.whole(0, 65_536));
+  const many = pointsFrom({ x: places(), y: places() });
+  const canvas = new FakeCanvas(30, 20);
+  const renderer = new CanvasRenderer(canvas.element);
+  renderer.setPoints(many);
+  renderer.setColours(new Uint8Array(many.count).fill(1), palette, PAPER);
+  const steps = renderer.draw(viewOf(wholeCamera(many.bounds), many.bounds, 100, 80), 1, 2, 1);
+  let count = 0;
+  while (steps.next().done !== true) {
+    count += 1;
+    assert.equal(canvas.image.length, 0);
+    assert.deepEqual([canvas.width, canvas.height], [30, 20]);
+  }
+  assert.equal(count, 4, "a step is 4,096 points, and a little more where a cell ends");
+  assert.deepEqual([canvas.width, canvas.height], [200, 160]);
+  assert.equal(canvas.image.length, 200 * 160 * 4);
 });
 
 test("before any point has come the picture is paper", () => {
   const canvas = new FakeCanvas(4, 4);
   const renderer = new CanvasRenderer(canvas.element);
   renderer.setColours(new Uint8Array(), palette, PAPER);
-  renderer.draw(viewOf(wholeCamera(points.bounds), points.bounds, 4, 4), 2, 1, 1);
+  atOnce(renderer.draw(viewOf(wholeCamera(points.bounds), points.bounds, 4, 4), 2, 1, 1));
   assert.deepEqual(canvas.at(2, 2), [...PAPER]);
 });
 
@@ -139,7 +160,7 @@ test("a share of the points is drawn in every part of the picture; those that st
     renderer.setPoints(many);
     renderer.setColours(new Uint8Array(count).fill(1), palette, PAPER);
     renderer.setStrong(strong);
-    renderer.draw(viewOf(wholeCamera(many.bounds), many.bounds, 400, 400), 0.6, 1, share);
+    atOnce(renderer.draw(viewOf(wholeCamera(many.bounds), many.bounds, 400, 400), 0.6, 1, share));
     return canvas.image.filter((byte, at) => at % 4 === 1 && byte < PAPER[1] * (1 - COVER) + 40).length;
   };
   const all = coloured(1, null);
@@ -158,7 +179,7 @@ test("layers over one another have their own shapes", () => {
   renderer.setPoints(two);
   renderer.setColours(Uint8Array.from(two.layerOf, (layer) => 1 + layer), palette, PAPER);
   renderer.setStrong(Uint8Array.from(two.layerOf, (layer) => layer));
-  renderer.draw(viewOf(wholeCamera(two.bounds), two.bounds, 400, 400), 8, 1, 1);
+  atOnce(renderer.draw(viewOf(wholeCamera(two.bounds), two.bounds, 400, 400), 8, 1, 1));
   const { x, y } = toScreen(viewOf(wholeCamera(two.bounds), two.bounds, 400, 400), ...placeOf(two.place(0)));
   // The corner of a square lies outside the disc of the same area.
   assertNear(canvas.at(Math.round(x) + 6, Math.round(y) + 6), over([0, 0, 200], COVER));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
+import { breathe } from "../src/map/slices.ts";
 import { Surface } from "../src/map/surface.ts";
 import { wholeCamera } from "../src/map/view.ts";
 import { drawFrames, fakeScreen, frames } from "./support/fake-map.ts";
@@ -9,6 +10,7 @@ import { Dice } from "./support/random.ts";
 let drawn: { kind: string; ratio: number; pixels: number }[];
 let gl: "none" | "fast" | "slow";
 let lose: (() => void) | null;
+let resized: () => void;
 
 /** A canvas that tells when it is drawn on; `gl` says which WebGL it has. */
 class FakeCanvas {
@@ -87,9 +89,24 @@ class FakeFrame {
   }
 }
 
+/** Draws frames and lets the work after them go on until the picture is whole. */
+async function atRest(): Promise<void> {
+  while (frame.dataset["drawn"] === undefined) {
+    drawFrames();
+    await breathe();
+  }
+}
+
+/** From now on every look at the clock finds it ten milliseconds later: no two steps fit into one slice. */
+function everyStepIsLong(): void {
+  let clock = 0;
+  mock.method(performance, "now", () => (clock += 10));
+}
+
 let frame: FakeFrame;
 
 beforeEach(() => {
+  mock.restoreAll();
   drawn = [];
   gl = "none";
   lose = null;
@@ -98,6 +115,9 @@ beforeEach(() => {
   Object.assign(globalThis, {
     document: { createElement: () => new FakeCanvas() },
     ResizeObserver: class {
+      constructor(listener: () => void) {
+        resized = listener;
+      }
       observe() {}
       disconnect() {}
     },
@@ -142,15 +162,78 @@ test("a ring or a line is drawn without drawing the points anew", () => {
 test("many points are drawn at one pixel per pixel while they move, and finely when they rest", async () => {
   const surface = open();
   surface.setPoints(many, null);
-  drawFrames();
+  await atRest();
   assert.equal(drawn.at(-1)?.ratio, 2);
   surface.move({ ...surface.camera, zoom: 2 });
   drawFrames(16);
   assert.equal(drawn.at(-1)?.ratio, 1);
-  await new Promise((done) => setTimeout(done, 150));
-  drawFrames(200);
+  while (frames.length === 0) await breathe();
+  await atRest();
   assert.equal(drawn.at(-1)?.ratio, 2);
   surface.close();
+});
+
+test("many points at rest are drawn over several turns; the picture changes once, when it is whole", async () => {
+  everyStepIsLong();
+  const surface = open();
+  surface.setPoints(many, null);
+  drawFrames();
+  assert.deepEqual(drawn, []);
+  assert.equal(frame.dataset["drawn"], undefined);
+  surface.hover = 3;
+  surface.redrawOverlay();
+  await atRest();
+  assert.equal(drawn.length, 1, "a ring meanwhile does not begin it anew");
+});
+
+test("who moves the map does not wait for the picture of where it was", async () => {
+  everyStepIsLong();
+  const surface = open();
+  surface.setPoints(many, null);
+  drawFrames();
+  surface.move({ ...surface.camera, zoom: 2 });
+  drawFrames(16);
+  assert.deepEqual(drawn.map(({ ratio }) => ratio), [1], "the moving picture, in one turn");
+  for (let turn = 0; turn < 20; turn++) await breathe();
+  assert.equal(drawn.length, 1, "the other one was given up");
+  surface.close();
+  assert.equal(frame.dataset["drawn"], "");
+});
+
+test("a closed map draws nothing more", async () => {
+  everyStepIsLong();
+  const surface = open();
+  surface.setPoints(many, null);
+  drawFrames();
+  surface.close();
+  for (let turn = 0; turn < 20; turn++) await breathe();
+  assert.deepEqual(drawn, []);
+});
+
+test("to mark nothing where nothing was marked is no reason to draw", () => {
+  const surface = open();
+  surface.setPoints(few, null);
+  drawFrames();
+  surface.setStrong(null);
+  assert.equal(frames.length, 0);
+  surface.setStrong(new Uint8Array(50));
+  drawFrames();
+  surface.setStrong(null);
+  assert.equal(frames.length, 1);
+});
+
+test("the frame is asked for its size once for each size that it has", () => {
+  let asked = 0;
+  Object.defineProperty(frame, "clientWidth", { get: () => ((asked += 1), width) });
+  let width = 400;
+  const surface = open();
+  surface.setPoints(few, null);
+  for (let turn = 0; turn < 3; turn++) assert.equal(surface.view.width, 400);
+  assert.equal(asked, 1);
+  width = 500;
+  resized();
+  assert.equal(surface.view.width, 500);
+  assert.equal(frames.length, 1, "and it is drawn anew");
 });
 
 test("few points are always drawn finely", () => {

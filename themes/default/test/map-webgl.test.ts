@@ -3,6 +3,7 @@ import { beforeEach, test } from "node:test";
 import { CanvasRenderer } from "../src/map/canvas.ts";
 import { chooseRenderer } from "../src/map/choose-renderer.ts";
 import { COVER, FADED } from "../src/map/renderer.ts";
+import { atOnce } from "../src/map/slices.ts";
 import { toScreen, viewOf, wholeCamera } from "../src/map/view.ts";
 import { WebGlRenderer } from "../src/map/webgl.ts";
 import { FakeCanvas } from "./support/fake-canvas.ts";
@@ -69,10 +70,10 @@ const named = (name: string) => calls.filter(([call]) => call === name).map(([, 
 const uniform = (name: string) => [...named("uniform1f"), ...named("uniform2f")].filter(([at]) => at === name);
 
 test("WebGL's clip space shows the same place at the same pixel as the view", () => {
-  const renderer = new WebGlRenderer(new FakeCanvas(600, 400).element, fakeGl("x", true) as WebGL2RenderingContext);
+  const renderer = new WebGlRenderer(new FakeCanvas().element, fakeGl("x", true) as WebGL2RenderingContext);
   renderer.setPoints(points);
   const view = viewOf({ x: 400, y: 300, zoom: 2 }, points.bounds, 300, 200);
-  renderer.draw(view, 3, 2, 1);
+  atOnce(renderer.draw(view, 3, 2, 1));
   const [[, across = 0, down = 0] = []] = uniform("scale") as [string, number, number][];
   const [[, left = 0, top = 0] = []] = uniform("offset") as [string, number, number][];
   for (const [x, y] of [
@@ -87,6 +88,7 @@ test("WebGL's clip space shows the same place at the same pixel as the view", ()
   assert.deepEqual(uniform("radius"), [["radius", 6]]);
   assert.deepEqual(uniform("size"), [["size", 13]]);
   assert.deepEqual(named("viewport"), [[0, 0, 600, 400]]);
+  assert.deepEqual([renderer.canvas.width, renderer.canvas.height], [600, 400], "of the size of the view");
   assert.deepEqual(named("drawArrays"), [["POINTS", 0, 2]]);
 });
 
@@ -95,7 +97,7 @@ test("WebGL draws faded points first and the strong above them", () => {
   renderer.setPoints(points);
   renderer.setStrong(Uint8Array.of(0, 1));
   const view = viewOf(wholeCamera(points.bounds), points.bounds, 100, 80);
-  renderer.draw(view, 3, 1, 1);
+  atOnce(renderer.draw(view, 3, 1, 1));
   assert.deepEqual(
     uniform("pass").map(([, pass]) => pass),
     [0, 1],
@@ -106,7 +108,7 @@ test("WebGL draws faded points first and the strong above them", () => {
   );
   calls = [];
   renderer.setPoints(points);
-  renderer.draw(view, 3, 1, 1);
+  atOnce(renderer.draw(view, 3, 1, 1));
   assert.deepEqual(uniform("cover"), [["cover", COVER]], "other points have no marks yet");
 });
 
@@ -123,7 +125,7 @@ test("WebGL draws every n-th point for a share of 1/n, and waits only when asked
     [1e-9, 120],
   ] as const) {
     calls = [];
-    renderer.draw(view, 3, 1, share);
+    atOnce(renderer.draw(view, 3, 1, share));
     assert.deepEqual(named("drawArrays"), [["POINTS", 0, Math.ceil(1000 / step)]]);
     const strides = named("vertexAttribPointer").map(([, , , , stride]) => stride);
     assert.deepEqual(strides, [2, 2, 1, 1, 1].map((bytes) => bytes * step));

@@ -1,15 +1,25 @@
 import type { Palette, Rgb } from "./colours.ts";
 import { CELLS, cellOf } from "./grid.ts";
 import type { Points } from "./points.ts";
-import { countMarks, COVER, FADED, strongRadius } from "./renderer.ts";
+import { countMarks, COVER, FADED, fitCanvas, strongRadius } from "./renderer.ts";
 import type { Renderer } from "./renderer.ts";
 import type { Stamp } from "./stamp.ts";
 import { stampOf } from "./stamp.ts";
 import type { View } from "./view.ts";
 import { toMap } from "./view.ts";
 
+/** So many points are stamped in a step: one or two milliseconds. */
+const STEP = 4096;
+
 /** Which points a pass draws: all, those that do not stand out, those that do. */
 type Pass = "all" | "faded" | "strong";
+
+/** Pixels by rows, each as the canvas has them in memory. */
+interface Picture {
+  pixels: Uint32Array;
+  width: number;
+  height: number;
+}
 
 /** A stamp ready for one width of picture and one opacity: pixel steps and covers 0..256. */
 interface Brush {
@@ -65,39 +75,42 @@ export class CanvasRenderer implements Renderer {
     this.strongCount = countMarks(strong);
   }
 
-  draw(view: View, radius: number, pixelRatio: number, share: number): void {
-    const { width, height } = this.canvas;
+  *draw(view: View, radius: number, pixelRatio: number, share: number): Generator<void, void> {
+    const [width, height] = [Math.round(view.width * pixelRatio), Math.round(view.height * pixelRatio)];
     if (this.image?.width !== width || this.image.height !== height) {
       this.image = this.context.createImageData(width, height);
     }
-    const pixels = new Uint32Array(this.image.data.buffer);
+    const { image } = this;
+    const pixels = new Uint32Array(image.data.buffer);
     // On an opaque ground a blend needs no division, which halves the time of a frame.
     pixels.fill(this.paper);
     const size = Math.max(0.6, radius * pixelRatio);
-    if (this.strong === null) this.stampAll(pixels, view, pixelRatio, size, "all", share);
+    const picture = { pixels, width, height };
+    if (this.strong === null) yield* this.stampAll(picture, view, pixelRatio, size, "all", share);
     else {
-      this.stampAll(pixels, view, pixelRatio, size, "faded", share);
+      yield* this.stampAll(picture, view, pixelRatio, size, "faded", share);
       const larger = Math.max(0.6, strongRadius(radius, this.strongCount) * pixelRatio);
-      this.stampAll(pixels, view, pixelRatio, larger, "strong", 1);
+      yield* this.stampAll(picture, view, pixelRatio, larger, "strong", 1);
     }
-    this.context.putImageData(this.image, 0, 0);
+    fitCanvas(this.canvas, view, pixelRatio);
+    this.context.putImageData(image, 0, 0);
   }
 
   finish(): void {
     // A picture is on the canvas as soon as it is put there.
   }
 
-  private stampAll(
-    pixels: Uint32Array,
+  private *stampAll(
+    picture: Picture,
     view: View,
     pixelRatio: number,
     size: number,
     pass: Pass,
     share: number,
-  ): void {
+  ): Generator<void, void> {
     const { points } = this;
     if (points === null) return;
-    const { width, height } = this.canvas;
+    const { width, height } = picture;
     const opacity = pass === "faded" ? FADED : COVER;
     const brushes = points.layers.map((_, mark) => brushOf(stampOf(size, points.mixed ? mark : 0), width, opacity));
     const reach = Math.max(0, ...brushes.map((brush) => brush.reach)) / pixelRatio;
@@ -108,18 +121,24 @@ export class CanvasRenderer implements Renderer {
     const left = width / 2 - view.x * scale;
     const top = height / 2 - view.y * scale;
     const [leftCell, rightCell] = [cellOf(first.x), cellOf(last.x)];
+    let waiting = STEP;
     for (let row = cellOf(first.y); row <= cellOf(last.y); row++) {
       for (let cell = row * CELLS + leftCell; cell <= row * CELLS + rightCell; cell++) {
         const from = starts[cell]!;
         const to = from + Math.ceil((starts[cell + 1]! - from) * share);
-        if (from < to) this.stampRun(pixels, from, to, left, top, scale, pass, brushes);
+        if (from === to) continue;
+        this.stampRun(picture, from, to, left, top, scale, pass, brushes);
+        waiting -= to - from;
+        if (waiting > 0) continue;
+        waiting = STEP;
+        yield;
       }
     }
   }
 
   /** Stamps points `from` … `to` - 1. */
   private stampRun(
-    pixels: Uint32Array,
+    { pixels, width, height }: Picture,
     from: number,
     to: number,
     left: number,
@@ -130,7 +149,6 @@ export class CanvasRenderer implements Renderer {
   ): void {
     const { x, y, layerOf } = this.points!;
     const { entries, strong, redBlue, green } = this;
-    const { width, height } = this.canvas;
     const only = pass === "strong" ? 1 : 0;
     for (let point = from; point < to; point++) {
       if (pass !== "all" && strong![point] !== only) continue;

@@ -1,5 +1,6 @@
 import type { Palette, Rgb } from "./colours.ts";
 import type { Points } from "./points.ts";
+import type { Steps } from "./slices.ts";
 import type { View } from "./view.ts";
 
 /** Draws points on a canvas of its own. */
@@ -15,11 +16,18 @@ export interface Renderer {
   setStrong(strong: Uint8Array | null): void;
   /**
    * Draws with points of `radius` CSS pixels. Of the points that do not stand out only about `share` (0..1] are drawn,
-   * spread over the picture.
+   * spread over the picture. The canvas keeps its old picture until the last step, which gives it the new one whole.
    */
-  draw(view: View, radius: number, pixelRatio: number, share: number): void;
+  draw(view: View, radius: number, pixelRatio: number, share: number): Steps;
   /** Returns when what was drawn is on the canvas. */
   finish(): void;
+}
+
+/** Gives `canvas` as many pixels as `view` has at `pixelRatio` to a CSS pixel; another size empties it. */
+export function fitCanvas(canvas: HTMLCanvasElement, { width, height }: View, pixelRatio: number): void {
+  const [across, down] = [Math.round(width * pixelRatio), Math.round(height * pixelRatio)];
+  if (canvas.width !== across) canvas.width = across;
+  if (canvas.height !== down) canvas.height = down;
 }
 
 /** How much of a point's colour remains while others stand out. */

@@ -14,6 +14,7 @@ import { paintClusters, paintLayers, paintScalar, valuesOf } from "./painting.ts
 import { NO_POINTS, Points } from "./points.ts";
 import { Rows } from "./rows.ts";
 import { Selection } from "./selection.ts";
+import { breathe } from "./slices.ts";
 import { colourOf, mapStateOf, mapViewOf } from "./state.ts";
 import type { MapView, Tab } from "./state.ts";
 import type { Surface } from "./surface.ts";
@@ -118,9 +119,12 @@ export class Session {
     await nextFrame();
     if (loads !== this.loads) return;
     this.labels = mapLabels(this.points, view.arrangement);
-    this.select(Selection.parse(this.points, view.lasso, view.picked), false);
-    await this.recolour();
-    await this.highlight();
+    this.mark(Selection.parse(this.points, view.lasso, view.picked));
+    if (colourOf(view) !== "cluster") await this.paint();
+    await this.find();
+    await breathe();
+    if (loads !== this.loads) return;
+    this.relist();
     this.columns = await this.readColumns();
     this.changed();
   }
@@ -147,6 +151,11 @@ export class Session {
 
   /** Gives the points the colours of the view. */
   async recolour(): Promise<void> {
+    if (await this.paint()) this.relist();
+  }
+
+  /** Whether the view still wanted these colours when they were known. */
+  private async paint(): Promise<boolean> {
     const { surface, host, points } = this;
     const colour = colourOf(this.view);
     if (colour === "cluster" || colour === "sae") {
@@ -155,33 +164,42 @@ export class Session {
     } else {
       const values = await valuesOf(points, colour);
       const column = (await this.readColumns()).find(({ name }) => name === colour);
-      if (colour !== colourOf(this.view) || points !== this.points) return;
+      if (colour !== colourOf(this.view) || points !== this.points) return false;
       this.values = column === undefined ? null : values;
       this.legend =
         column === undefined ? paintClusters(surface, host) : paintScalar(surface, host, column, values);
     }
-    this.relist();
+    return true;
   }
 
   /** Lets the hits of the search stand out. */
   async highlight(): Promise<void> {
+    if (await this.find()) this.relist();
+  }
+
+  /** Whether the view still wanted these hits when they were known. */
+  private async find(): Promise<boolean> {
     const { points, view } = this;
     const found = await findPoints(view.query, points);
-    if (view.query !== this.view.query || points !== this.points) return;
+    if (view.query !== this.view.query || points !== this.points) return false;
     this.found = found;
     this.shown = PAGE_ROWS;
     this.emphasize();
+    return true;
+  }
+
+  /** Shows another selection and writes it into the address. */
+  select(selection: Selection): void {
+    this.mark(selection);
+    this.keep({ lasso: selection.lasso, picked: selection.text });
     this.relist();
   }
 
-  /** Shows another selection; `kept` writes it into the address. */
-  select(selection: Selection, kept = true): void {
+  private mark(selection: Selection): void {
     this.selection = selection;
     this.surface.lasso = selection.lasso;
     this.surface.picked = [...selection.toggled].slice(0, MOST_RINGED);
     this.emphasize();
-    if (kept) this.keep({ lasso: selection.lasso, picked: selection.text });
-    this.relist();
   }
 
   /** Search hits stand out; without a search, the selection does. */

@@ -8,8 +8,10 @@ import { drawOverlay } from "./overlay.ts";
 import { Pace } from "./pace.ts";
 import type { Points } from "./points.ts";
 import { NO_POINTS } from "./points.ts";
-import { pointRadius } from "./renderer.ts";
+import { fitCanvas, pointRadius } from "./renderer.ts";
 import type { Renderer } from "./renderer.ts";
+import { atOnce, inSlices } from "./slices.ts";
+import type { Steps } from "./slices.ts";
 import type { Box, Camera, View } from "./view.ts";
 import { boxOfView, kept, toMap, toScreen, viewOf, wholeCamera } from "./view.ts";
 
@@ -43,13 +45,19 @@ export class Surface {
   private renderer: Renderer;
   private readonly wanted: Wanted;
   private readonly overlay = document.createElement("canvas");
-  private readonly resized = new ResizeObserver(() => this.redraw());
+  private size: [width: number, height: number] | null = null;
+  private readonly resized = new ResizeObserver(() => {
+    this.size = null;
+    this.redraw();
+  });
   private readonly pace = new Pace();
   private colours: [Uint8Array, Palette, Rgb] = [new Uint8Array(), new Uint8Array(1024), [0, 0, 0]];
   private strong: Uint8Array | null = null;
   private scheduled = 0;
   /** Whether the points must be drawn anew. */
   private stale = true;
+  /** The picture that is being drawn. */
+  private job: Steps | null = null;
   private moving = false;
   private still = 0;
   private proved = false;
@@ -64,6 +72,7 @@ export class Surface {
 
   /** Stops drawing. */
   close(): void {
+    this.job = null;
     this.resized.disconnect();
     window.cancelAnimationFrame(this.scheduled);
     window.clearTimeout(this.still);
@@ -111,6 +120,7 @@ export class Surface {
 
   /** 1 for each point that stands out; null for none. */
   setStrong(strong: Uint8Array | null): void {
+    if (strong === null && this.strong === null) return;
     this.strong = strong;
     this.renderer.setStrong(strong);
     this.redraw();
@@ -118,8 +128,9 @@ export class Surface {
 
   /** The current camera on the current screen. */
   get view(): View {
-    const { clientWidth, clientHeight } = this.frame;
-    return viewOf(this.camera, this.points.bounds, Math.max(1, clientWidth), Math.max(1, clientHeight));
+    // Asking the frame makes the browser lay the page out, so it is asked once for each size that it has.
+    this.size ??= [Math.max(1, this.frame.clientWidth), Math.max(1, this.frame.clientHeight)];
+    return viewOf(this.camera, this.points.bounds, ...this.size);
   }
 
   /** The part of the map that is on the screen. */
@@ -159,9 +170,11 @@ export class Surface {
     return toScreen(this.view, x, y);
   }
 
-  /** Draws with the next frame. */
+  /** Draws with the next frame, or with the few after it; the frame says `data-drawn` when all is drawn. */
   redraw(): void {
     this.stale = true;
+    this.job = null;
+    delete this.frame.dataset["drawn"];
     this.redrawOverlay();
   }
 
@@ -183,9 +196,22 @@ export class Surface {
     const full = Math.min(2, window.devicePixelRatio);
     const ratio = moving && this.renderer.kind === "canvas" && points.count > MANY ? Math.min(1, full) : full;
     const share = moving ? this.pace.share(points.grid.countNear(boxOfView(view))) : 1;
-    fit(this.renderer.canvas, view, ratio);
-    this.renderer.draw(view, pointRadius(points.count, view.zoom), ratio, share);
-    if (!this.proved && points.count > 0) this.prove(view, ratio);
+    const steps = this.renderer.draw(view, pointRadius(points.count, view.zoom), ratio, share);
+    const done = () => this.drawn(view, ratio);
+    this.job = steps;
+    // A moving picture must keep up; one at rest must not keep its reader from moving it.
+    if (!moving) inSlices(steps, () => this.job === steps, done);
+    else {
+      atOnce(steps);
+      done();
+    }
+  }
+
+  private drawn(view: View, ratio: number): void {
+    this.job = null;
+    if (this.points.count === 0) return;
+    this.frame.dataset["drawn"] = "";
+    if (!this.proved) this.prove(view, ratio);
   }
 
   /** After the first picture: is this renderer as fast as its name promised? */
@@ -195,7 +221,7 @@ export class Surface {
     if (this.wanted !== "best" || this.renderer.kind === "canvas") return;
     this.renderer.finish();
     const started = performance.now();
-    this.renderer.draw(view, pointRadius(this.points.count, view.zoom), ratio, 1);
+    atOnce(this.renderer.draw(view, pointRadius(this.points.count, view.zoom), ratio, 1));
     this.renderer.finish();
     if (performance.now() - started > SLOW_MS) this.useCanvas();
   }
@@ -203,7 +229,7 @@ export class Surface {
   private drawOverlay(view: View): void {
     const { points, frame } = this;
     const ratio = Math.min(2, window.devicePixelRatio);
-    fit(this.overlay, view, ratio);
+    fitCanvas(this.overlay, view, ratio);
     const css = (name: string) => `rgb(${themeColour(frame, name).join(" ")})`;
     const place = (point: number) => (point < 0 ? null : points.place(point));
     const scene = {
@@ -216,10 +242,4 @@ export class Surface {
     };
     drawOverlay(this.overlay, view, scene, { ink: css("ink"), paper: css("card"), soft: css("soft") }, ratio);
   }
-}
-
-function fit(canvas: HTMLCanvasElement, { width, height }: View, ratio: number): void {
-  const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== across) canvas.width = across;
-  if (canvas.height !== down) canvas.height = down;
 }

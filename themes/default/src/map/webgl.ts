@@ -1,6 +1,6 @@
 import type { Palette } from "./colours.ts";
 import type { Points } from "./points.ts";
-import { countMarks, COVER, FADED, strongRadius } from "./renderer.ts";
+import { countMarks, COVER, FADED, fitCanvas, strongRadius } from "./renderer.ts";
 import type { Renderer } from "./renderer.ts";
 import type { View } from "./view.ts";
 
@@ -115,8 +115,10 @@ export class WebGlRenderer implements Renderer {
     gl.bufferData(gl.ARRAY_BUFFER, values, gl.STATIC_DRAW);
   }
 
-  draw(view: View, radius: number, pixelRatio: number, share: number): void {
+  /** In one step: a call only hands work to the graphics card. */
+  *draw(view: View, radius: number, pixelRatio: number, share: number): Generator<void, void> {
     const { gl, uniforms } = this;
+    fitCanvas(this.canvas, view, pixelRatio);
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);

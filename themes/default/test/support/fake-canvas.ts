@@ -1,8 +1,8 @@
 /** A 2-D canvas that keeps the picture it was given. */
 export class FakeCanvas {
   image: Uint8ClampedArray = new Uint8ClampedArray();
-  readonly width: number;
-  readonly height: number;
+  width: number;
+  height: number;
   private readonly gl: unknown;
 
   constructor(width = 100, height = 80, gl: unknown = null) {
