@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 GRID = 65535
 """Largest coordinate of a place."""
-POINTS_PER_PART = 1 << 18
-"""Points per data file: about 2 MB, so that a million points come in four files side by side."""
+POINTS_PER_PART = 1 << 15
+"""Points per data file, about 170 kB: a phone reads it quickly, and the first is a sample to draw at once."""
 
 _COLOURS = 10
 _MINIMAP_COLUMNS = 128
@@ -99,6 +99,8 @@ def map_shards(
     shard: MapShard = {
         "n_points": places.n_points,
         "points_per_part": POINTS_PER_PART,
+        "width": int(places.x.max()),
+        "height": int(places.y.max()),
         "runs": _runs(places.feature_idx),
         "clusters": _clusters(places, labels),
     }

@@ -245,6 +245,10 @@ class MapShard(TypedDict):
     n_points: int
     points_per_part: int
     """Part k holds the points from k * points_per_part on."""
+    width: int
+    """Largest x."""
+    height: int
+    """Largest y."""
     runs: list[int]
     """Flat pairs (first feature, number of features in a row): the features that have a place, ascending."""
     clusters: list[MapCluster]

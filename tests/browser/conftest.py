@@ -11,12 +11,19 @@ import pytest
 
 from atlas.config import RenderConfig
 from atlas.reader import open_atlas
-from atlas.render import columns
+from atlas.render import columns, maps
 from atlas.render.output import Output
 from atlas.render.site import render_site
 from tests.support import requirements
 from tests.support.model_site import model_dataset, model_site
-from tests.support.opened import FEATURES, READY, ROWS_PER_SHARD, ROWS_PER_TITLE_SHARD, Open
+from tests.support.opened import (
+    FEATURES,
+    POINTS_PER_PART,
+    READY,
+    ROWS_PER_SHARD,
+    ROWS_PER_TITLE_SHARD,
+    Open,
+)
 from tests.support.synthetic import make_atlas
 from tests.support.toy_model import add_toy_model
 from tests.support.web import published
@@ -51,7 +58,8 @@ def element_site(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     (folder / "lists").mkdir()
     (folder / "lists" / "first-look.yaml").write_text(LIST, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch, Output(folder / "site") as out:
-        # Smaller than in real sites, so that a table of 160 rows comes in several files.
+        # Smaller than in real sites, so that a table and a map of 160 features come in several files.
+        patch.setattr(maps, "POINTS_PER_PART", POINTS_PER_PART)
         patch.setattr(columns, "ROWS_PER_TITLE_SHARD", ROWS_PER_TITLE_SHARD)
         patch.setattr(columns, "ROWS_PER_COLUMN_SHARD", ROWS_PER_SHARD)
         render_site(store, RenderConfig(), out, lambda *_: None, base=folder)

@@ -11,11 +11,11 @@ import pytest
 
 from bench.map_frames import measure_map
 from tests.support import axe
-from tests.support.opened import FEATURES, Open
+from tests.support.opened import FEATURES, POINTS_PER_PART, Open
 from tests.support.web import serve_folder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
     from tests.support.browser import Visitor
 
@@ -500,6 +500,125 @@ class TestRenderers:
     def test_drawing_in_software_is_left_to_the_canvas(self, show: Open):
         page = show("map.html")
         assert page.locator(".map-frame").get_attribute("data-renderer") == "canvas"
+
+
+class Held:
+    """A page on a map whose data files of places wait, some of them, until they are let go."""
+
+    def __init__(self, page: Page, address: str, parts: str) -> None:
+        self.page = page
+        self.waiting: list[Route] | None = []
+        page.route(re.compile(rf"/data/alpha/map/[{parts}]\.js"), self.take)
+        # A page is not loaded before its scripts are.
+        page.goto(address, wait_until="commit")
+
+    def take(self, route: Route) -> None:
+        """A request: it waits while others do."""
+        if self.waiting is None:
+            route.continue_()
+        else:
+            self.waiting.append(route)
+
+    def let_go(self) -> None:
+        """All of them come, the last one first, and the map is complete."""
+        waiting, self.waiting = self.waiting or [], None
+        for route in reversed(waiting):
+            route.continue_()
+        ready(self.page)
+
+    def sample(self) -> None:
+        """Wait until the first part is drawn; the others wait."""
+        self.page.wait_for_selector(".map-frame[data-drawn]")
+        title(self.page, f"^{POINTS_PER_PART} of {FEATURES} features are here$")
+        assert self.page.locator("atlas-map[data-ready]").count() == 0
+
+
+class TestArriving:
+    @BOTH
+    def test_until_there_are_points_the_page_shows_its_drawing(self, address: str, visit: Visitor):
+        held = Held(visit().page, f"{address}map.html", "0")
+        drawing = held.page.locator(".map-frame .mappicture")
+        drawing.wait_for()
+        frame, box = held.page.locator(".map-frame").bounding_box(), drawing.bounding_box()
+        assert frame is not None
+        assert box is not None
+        assert box["x"] == pytest.approx(frame["x"] + 28, abs=1)
+        assert box["height"] == pytest.approx(frame["height"] - 56, abs=1)
+        held.let_go()
+        held.page.wait_for_selector(".map-frame[data-drawn]")
+        assert drawing.count() == 0
+
+    def test_where_the_address_says_another_view_there_is_no_drawing_of_all(
+        self, address: str, visit: Visitor
+    ):
+        held = Held(visit().page, f"{address}map.html?sae=alpha&x=20000&y=30000&z=5", "0")
+        held.page.locator(".map-frame canvas").first.wait_for(state="attached")
+        assert held.page.locator(".map-frame .mappicture").count() == 0
+
+    @BOTH
+    @pytest.mark.parametrize("way", ["mouse", "keys"])
+    def test_what_is_selected_before_all_is_there_holds_for_all(self, address: str, visit: Visitor, way: str):
+        page = visit().page
+        held = Held(page, f"{address}map.html?sae=alpha", "12")
+        held.sample()
+        few = picture(page)
+        if way == "mouse":
+            draw(page, frame_at(page, *ALL_AROUND), shift=True)
+        else:
+            page.locator(".map-frame").focus()
+            page.keyboard.press("v")
+        title(page, f"^{POINTS_PER_PART} selected so far$")
+        line = said(page, "lasso")
+        assert line
+        held.let_go()
+        title(page, f"^{FEATURES} selected$")
+        assert said(page, "lasso") == line
+        page.get_by_role("button", name="Clear selection").click()
+        title(page, f"^{FEATURES} in view")
+        assert picture(page) != few
+
+    def test_the_whole_picture_is_the_one_that_comes_without_waiting(self, show: Open, visit: Visitor):
+        at_once = show("map.html?sae=alpha&colour=max_activation&q=fires")
+        wanted, listed = picture(at_once), at_once.locator(".map-list a code").all_inner_texts()
+        held = Held(visit().page, at_once.url, "12")
+        held.page.wait_for_selector(".map-frame[data-drawn]")
+        assert picture(held.page) != wanted
+        held.let_go()
+        assert picture(held.page) == wanted
+        assert held.page.locator(".map-list a code").all_inner_texts() == listed
+
+    def test_what_is_pointed_at_and_looked_at_stays(self, address: str, visit: Visitor):
+        page = visit().page
+        held = Held(page, f"{address}map.html?sae=alpha&f=12", "12")
+        held.page.wait_for_selector(".map-frame[data-drawn]")
+        page.mouse.move(*frame_at(page, (0.5, 0.5))[0])
+        card = page.locator(".map-card code").first
+        card.wait_for()
+        assert card.inner_text() == "12"
+        page.mouse.wheel(0, -400)
+        says(page, "z")
+        page.mouse.move(*frame_at(page, (0.51, 0.5))[0])
+        page.mouse.move(*frame_at(page, (0.5, 0.5))[0])
+        card.wait_for()
+        camera = [said(page, name) for name in "xyz"]
+        held.let_go()
+        assert card.inner_text() == "12"
+        assert [said(page, name) for name in "xyz"] == camera
+        page.mouse.click(*frame_at(page, (0.5, 0.5))[0])
+        page.wait_for_url("**/alpha/0/12.html")
+
+    @BOTH
+    def test_a_part_that_does_not_come_is_told_and_the_others_can_be_used(self, address: str, visit: Visitor):
+        page = visit().page
+        page.route("**/data/alpha/map/2.js*", lambda route: route.abort())
+        page.goto(f"{address}map.html?sae=alpha")
+        alert = page.get_by_role("alert")
+        alert.wait_for()
+        told = "Features are missing from the map: data/alpha/map/2.js could not be loaded"
+        assert told in alert.inner_text()
+        title(page, f"^{POINTS_PER_PART} in view so far")
+        page.locator(".map-list a").first.click()
+        page.wait_for_url("**/alpha/0/*.html")
 
 
 class TestMeasuring:

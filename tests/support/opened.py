@@ -14,6 +14,9 @@ ROWS_PER_SHARD = 64
 ROWS_PER_TITLE_SHARD = 16
 """Rows per data file of titles."""
 
+POINTS_PER_PART = 64
+"""Points per data file of a map: it has three."""
+
 READY = {
     r"alpha/\d+/\d+\.html": "atlas-feature",
     r"alpha/index\.html": "atlas-feature-table",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from atlas.render import maps, payloads
 from atlas.render.features import Explanations
-from atlas.render.maps import GRID, Places, map_files, map_section, map_shards, minimap_shard
+from atlas.render.maps import GRID, POINTS_PER_PART, Places, map_files, map_section, map_shards, minimap_shard
 from atlas.render.shards import encode_shard
 from atlas.render.strips import shown
 from atlas.render.views import SaeLink
@@ -130,6 +130,7 @@ class TestDataFiles:
         parts = [files[f"alpha/map/{number}"] for number in range(len(files))]
         assert shard["n_points"] == len(rows)
         assert shard["points_per_part"] == per_part
+        assert (shard["width"], shard["height"]) == (found.x.max(), found.y.max())
         columns = (found.feature_idx, found.x, found.y, found.cluster)
         assert decoded(shard, parts) == list(zip(*(axis.tolist() for axis in columns), strict=True))
 
@@ -159,14 +160,16 @@ class TestDataFiles:
         assert sizes["a/minimap"] < 12_000, "every feature page may load it"
         assert sizes["a/map"] < 4000
 
-    def test_no_file_is_too_large_for_a_host(self):
-        parts = [
-            encode_shard(key, content)
-            for key, content in map_shards("a", scattered(600_000), [])
-            if key.startswith("a/map/")
-        ]
-        assert len(parts) == 3
-        assert max(map(len, parts)) < 25_000_000
+    def test_the_first_part_of_a_large_map_is_small_and_spread_over_all_of_it(self):
+        found = scattered(131_072)
+        files = dict(map_shards("a", found, []))
+        parts = [content for key, content in files.items() if key.startswith("a/map/")]
+        assert [len(part) for part in parts] == [6 * POINTS_PER_PART] * 4
+        assert max(len(encode_shard("a/map/0", part)) for part in parts) < 250_000
+        x, y = np.frombuffer(parts[0], "<u2", 2 * POINTS_PER_PART).reshape(2, -1)
+        quarters = np.histogram2d(x, y, bins=2, range=[[0, GRID + 1], [0, GRID + 1]])[0]
+        whole = np.histogram2d(found.x, found.y, bins=2, range=[[0, GRID + 1], [0, GRID + 1]])[0]
+        assert quarters / quarters.sum() == pytest.approx(whole / whole.sum(), abs=0.02)
 
 
 class TestMinimap:

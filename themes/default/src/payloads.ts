@@ -207,6 +207,10 @@ export interface MapShard {
   n_points: number;
   /** Part k holds the points from k * points_per_part on. */
   points_per_part: number;
+  /** Largest x. */
+  width: number;
+  /** Largest y. */
+  height: number;
   /** Flat pairs (first feature, number of features in a row): the features that have a place, ascending. */
   runs: number[];
   /** Cluster c at index c. */

@@ -97,7 +97,7 @@ test("the canvas keeps its old picture, and its size, until the new one is whole
     assert.equal(canvas.image.length, 0);
     assert.deepEqual([canvas.width, canvas.height], [30, 20]);
   }
-  assert.equal(count, 4, "a step is 4,096 points, and a little more where a cell ends");
+  assert.equal(count, 9, "a step is 2,048 points, and a little more where a cell ends");
   assert.deepEqual([canvas.width, canvas.height], [200, 160]);
   assert.equal(canvas.image.length, 200 * 160 * 4);
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EXTENT, layerOf, loadLayer } from "../src/map/layer.ts";
-import { boundsOf, placed, placementsOf } from "../src/map/placement.ts";
+import { EXTENT, layerOf, loadLayers } from "../src/map/layer.ts";
+import { placed, placementsOf } from "../src/map/placement.ts";
 import { Points } from "../src/map/points.ts";
 import { fakeSite } from "./support/fake-site.ts";
-import { layerFrom, pointsFrom } from "./support/layers.ts";
+import { around, layerFrom, pointsFrom } from "./support/layers.ts";
 import { Dice } from "./support/random.ts";
 
 interface Place {
@@ -49,6 +49,8 @@ const SAE = { slug: "alpha", title: "Alpha", hook_name: "", n_features: 60, colu
 const shardOf = (places: readonly Place[], perPart: number) => ({
   n_points: places.length,
   points_per_part: perPart,
+  width: Math.max(...places.map(({ x }) => x)),
+  height: Math.max(...places.map(({ y }) => y)),
   runs: runsOf(places),
   clusters: [{ label: "c", size: 1, x: 3, y: 0 }],
 });
@@ -72,6 +74,8 @@ test("a layer holds what its data files say, in however many parts; y points dow
     assert.deepEqual(read, places);
     assert.deepEqual(layer.groups, [{ label: "c", size: 1, x: 3, y: EXTENT }]);
     assert.deepEqual([layer.sae, layer.title, layer.size], ["alpha", "Alpha", 60]);
+    assert.equal(layer.total, places.length);
+    assert.deepEqual(layer.bounds, { ...around(layer.x, layer.y), left: 0, bottom: EXTENT });
   }
 });
 
@@ -83,17 +87,64 @@ test("bytes that do not fit what the shard says are damage", () => {
   assert.throws(() => layerOf(SAE, { ...shard, runs: [0, 3] }, [part]), /alpha\/map\.js is damaged/);
 });
 
-test("a layer is loaded in all its parts, the first one without waiting", async () => {
-  const places = somePlaces(new Dice(3));
-  const site = fakeSite({ site: { build_id: "b" }, "alpha/map": shardOf(places, 20) });
+test("the first parts are a layer of their own in the bounds of the whole one", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const places = somePlaces(new Dice(seed));
+    const parts = partsOf(places, 7);
+    const whole = layerOf(SAE, shardOf(places, 7), parts);
+    for (const count of [1, 2, parts.length - 1]) {
+      const layer = layerOf(SAE, shardOf(places, 7), parts.slice(0, count));
+      assert.equal(layer.features.length, 7 * count);
+      for (const name of ["features", "x", "y", "clusters"] as const) {
+        assert.deepEqual([...layer[name]], [...whole[name].subarray(0, 7 * count)], name);
+      }
+      assert.deepEqual([layer.total, layer.bounds, layer.groups], [whole.total, whole.bounds, whole.groups]);
+      const points = new Points([layer]);
+      assert.equal(points.awaited, places.length - 7 * count);
+      assert.deepEqual(points.bounds, new Points([whole]).bounds, "so nothing jumps when the rest comes");
+    }
+    assert.equal(new Points([whole]).awaited, 0);
+  }
+});
+
+/** A site with the parts of `alpha`, 20 places each, and of `small`, all in one. */
+function siteOf(places: readonly Place[]) {
+  const site = fakeSite({ "alpha/map": shardOf(places, 20), "small/map": shardOf(places, 100) });
   for (const [number, bytes] of partsOf(places, 20).entries()) site.answers.set(`alpha/map/${number}`, { bytes });
-  const layer = await loadLayer(SAE);
-  assert.equal(layer.features.length, places.length);
-  const parts = Math.ceil(places.length / 20);
-  const asked = site.asked.filter((path) => path.includes("alpha/map"));
-  assert.equal(asked.length, 1 + parts, "no part is asked for twice");
-  assert.ok(site.asked.findIndex((path) => path.includes("alpha/map/0.js")) < 3);
-  await assert.rejects(loadLayer({ ...SAE, slug: "none" }), /none\/map\.js could not be loaded/);
+  site.answers.set("small/map/0", { bytes: partsOf(places, 100)[0] ?? new Uint8Array() });
+  return site;
+}
+
+test("layers are loaded in all their parts; the first of each come first, and are shown as a sample", async () => {
+  const places = somePlaces(new Dice(3));
+  const site = siteOf(places);
+  const samples: (readonly [string, number])[] = [];
+  let asked: string[] = [];
+  const layers = await loadLayers([SAE, { ...SAE, slug: "small" }], (first) => {
+    samples.push(...first.map(({ sae, features }) => [sae, features.length] as const));
+    asked = site.asked.filter((path) => path.includes("/map"));
+  });
+  assert.deepEqual(samples, [["alpha", 20], ["small", places.length]]);
+  for (const key of ["alpha/map.js", "alpha/map/0.js", "small/map.js", "small/map/0.js"]) {
+    assert.equal(asked.filter((path) => path.includes(key)).length, 1, key);
+  }
+  assert.equal(asked.length, 4, "nothing else shares the line with them");
+  assert.deepEqual(layers.map(({ features }) => features.length), [places.length, places.length]);
+  const parts = Math.ceil(places.length / 20) + 1;
+  assert.equal(site.asked.filter((path) => path.includes("/map")).length, 2 + parts, "no part is asked for twice");
+});
+
+test("a map in one part is no sample, and a part that is missing is named", async () => {
+  const site = siteOf(somePlaces(new Dice(9)));
+  // Shards are read once: other keys than those of the test before.
+  const renamed = (from: string, to: string) => site.answers.set(to, site.answers.get(from) ?? "missing");
+  for (const end of ["/map", "/map/0"]) renamed(`small${end}`, `lone${end}`);
+  await loadLayers([{ ...SAE, slug: "lone" }], () => assert.fail("it is the whole map"));
+  for (const end of ["/map", "/map/0", "/map/1"]) renamed(`alpha${end}`, `torn${end}`);
+  let samples = 0;
+  await assert.rejects(loadLayers([{ ...SAE, slug: "torn" }], () => (samples += 1)), /torn\/map\/2\.js could not be loaded/);
+  assert.equal(samples, 1, "what there is, is shown");
+  await assert.rejects(loadLayers([{ ...SAE, slug: "none" }], () => {}), /none\/map\.js could not be loaded/);
 });
 
 test("one layer stays where it is, whatever the arrangement", () => {
@@ -116,7 +167,7 @@ test("side by side no two layers share a place, and each keeps its proportions",
     const layers = someLayers(new Dice(seed));
     const placements = placementsOf(layers, "side");
     const boxes = layers.map((layer, at) => {
-      const { left, top, right, bottom } = boundsOf(layer.x, layer.y);
+      const { left, top, right, bottom } = layer.bounds;
       const first = placed(placements[at]!, left, top);
       const last = placed(placements[at]!, right, bottom);
       for (const value of [first.x, first.y, last.x, last.y]) assert.ok(value >= 0 && value <= EXTENT);
@@ -138,7 +189,7 @@ test("side by side no two layers share a place, and each keeps its proportions",
 test("over one another all layers fill the same square", () => {
   const layers = someLayers(new Dice(9));
   for (const [at, placement] of placementsOf(layers, "over").entries()) {
-    const { left, top, right, bottom } = boundsOf(layers[at]!.x, layers[at]!.y);
+    const { left, top, right, bottom } = layers[at]!.bounds;
     const middle = placed(placement, (left + right) / 2, (top + bottom) / 2);
     assert.ok(Math.abs(middle.x - EXTENT / 2) <= 1 && Math.abs(middle.y - EXTENT / 2) <= 1);
   }

@@ -1,67 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { EXTENT } from "../src/map/layer.ts";
 import { Selection } from "../src/map/selection.ts";
 import { PAGE_ROWS, Session } from "../src/map/session.ts";
 import { polygonOf } from "../src/map/lasso.ts";
 import { address, drawFrames, FakeSurface, fakeScreen } from "./support/fake-map.ts";
-import { fakeSite } from "./support/fake-site.ts";
-import { scalarColumn } from "./support/layers.ts";
-
-const SIZE = 30;
-const DENSITIES = Array.from({ length: SIZE }, (_, feature) => (feature === 3 ? Number.NaN : (feature * 7) % SIZE));
-
-/** Features on a diagonal, from the lower left to the upper right; the last one has no place. */
-function partOf(count: number): Uint8Array {
-  const view = new DataView(new ArrayBuffer(6 * count));
-  for (let at = 0; at < count; at++) {
-    const place = Math.round((EXTENT * at) / (count - 1));
-    view.setUint16(2 * at, place, true);
-    view.setUint16(2 * (count + at), place, true);
-    view.setInt16(2 * (2 * count + at), at % 3 === 0 ? -1 : at % 2, true);
-  }
-  return new Uint8Array(view.buffer);
-}
-
-const map = {
-  n_points: SIZE - 1,
-  points_per_part: 1000,
-  runs: [0, SIZE - 1],
-  clusters: [0, 1].map((cluster) => ({ label: `group ${cluster}`, size: 10, x: 100 * cluster, y: 0 })),
-};
-
-/** A site with two SAEs of the same features; returns their slugs. */
-function newSite(): [string, string] {
-  const slugs: [string, string] = ["one", "two"];
-  const payloads = Object.fromEntries(
-    slugs.flatMap((slug): [string, unknown][] => [
-      [`${slug}/map`, map],
-      [`${slug}/table`, { columns: [scalarColumn("density", { type: "float64" }), scalarColumn("cluster", { kind: "category" })] }],
-      [
-        `${slug}/titles/0`,
-        {
-          start: 0,
-          explanations: Array.from({ length: SIZE }, (_, at) => (at === 5 ? "" : `title ${at}`)),
-          tokens: Array.from({ length: SIZE }, () => ["token"]),
-          densities: Array.from({ length: SIZE }, () => null),
-        },
-      ],
-    ]),
-  );
-  const saes = slugs.map((slug) => ({ slug, title: slug, hook_name: "", n_features: SIZE, columns: [], cards: [] }));
-  const site = fakeSite({
-    site: { title: "", build_id: "", saes, rows_per_column_shard: 1000, rows_per_title_shard: 1000 },
-    ...payloads,
-  });
-  for (const slug of slugs) {
-    site.answers.set(`${slug}/map/0`, { bytes: partOf(SIZE - 1) });
-    site.answers.set(`${slug}/columns/0/0`, { bytes: new Uint8Array(Float64Array.from(DENSITIES).buffer) });
-  }
-  return slugs;
-}
-
-// One site for all sessions: shards are cached by their key.
-const [ONE, TWO] = newSite();
+import { DENSITIES, ONE, SIZE, TWO } from "./support/map-site.ts";
 
 let surface: FakeSurface;
 let changes: number;

@@ -123,6 +123,25 @@ test("the tabs say what is listed; a search has one of its own, a selection can 
   assert.match(lineOf(showResults(nothing, ignored)), /Nothing selected .*Lasso/);
 });
 
+test("while features are still to come the table says so, and counts those that are here", () => {
+  const some = pointsFrom({ x: [1, 2], y: [1, 2], features: [8, 9], total: 3000 });
+  const nothing: Listing = { tab: "view", points: [], total: 0, features: [] };
+  assert.match(
+    lineOf(showResults(sessionOf(some, { listing: nothing }), ignored)),
+    /2 of 3,000 features are here .*The others are on their way\.$/,
+  );
+  assert.match(lineOf(showResults(sessionOf(NO_POINTS, { listing: nothing }), ignored)), /The features are on their way\.$/);
+  const heading = (listing: Partial<Listing>, points = some) =>
+    /(?:^|\s)(\d+ (?:in view|found|selected)[^<]*?) (?:Selected|Clear|Feature)/.exec(
+      lineOf(showResults(sessionOf(points, { listing: { ...nothing, points: [0], total: 1, ...listing } }), ignored)),
+    )?.[1];
+  assert.equal(heading({}), "1 in view so far, middle first");
+  assert.equal(heading({ tab: "found" }), "1 found so far");
+  assert.equal(heading({ tab: "selected" }), "1 selected so far");
+  assert.equal(heading({ tab: "selected" }, one), "1 selected");
+  assert.match(legendOf(some), /no cluster 3,000 Each dot/, "the legend counts all");
+});
+
 function clustered(sizes: Record<number, number>, labels: string[]): Points {
   const clusters = Object.entries(sizes).flatMap(([name, size]) => Array.from({ length: size }, () => Number(name)));
   const zeros = clusters.map(() => 0);

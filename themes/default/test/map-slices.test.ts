@@ -28,11 +28,11 @@ test("what takes no time is done at once", () => {
   assert.equal(ended, 1);
 });
 
-test("long work is done in slices of eight milliseconds, and others have their turn in between", async () => {
+test("long work is done in slices of six milliseconds, and others have their turn in between", async () => {
   const notes: number[] = [];
   const lengths: number[] = [];
   let working = true;
-  inSlices(noting(notes, 20, 3), () => lengths.push(notes.length) > 0, () => (working = false));
+  inSlices(noting(notes, 20, 2), () => lengths.push(notes.length) > 0, () => (working = false));
   assert.equal(notes.length, 3, "only the first slice is done now");
   let turns = 0;
   while (working) {

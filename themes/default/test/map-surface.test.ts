@@ -3,91 +3,10 @@ import { beforeEach, mock, test } from "node:test";
 import { breathe } from "../src/map/slices.ts";
 import { Surface } from "../src/map/surface.ts";
 import { wholeCamera } from "../src/map/view.ts";
+import { FakeFrame, newScreen, screen } from "./support/fake-frame.ts";
 import { drawFrames, fakeScreen, frames } from "./support/fake-map.ts";
 import { pointsFrom } from "./support/layers.ts";
 import { Dice } from "./support/random.ts";
-
-let drawn: { kind: string; ratio: number; pixels: number }[];
-let gl: "none" | "fast" | "slow";
-let lose: (() => void) | null;
-let resized: () => void;
-
-/** A canvas that tells when it is drawn on; `gl` says which WebGL it has. */
-class FakeCanvas {
-  width = 300;
-  height = 150;
-  removed = false;
-  private readonly listeners = new Map<string, () => void>();
-
-  addEventListener(type: string, listener: () => void): void {
-    this.listeners.set(type, listener);
-    if (type === "webglcontextlost") lose = listener;
-  }
-
-  remove(): void {
-    this.removed = true;
-  }
-
-  getContext(kind: string): unknown {
-    if (kind === "webgl2") return gl === "none" ? null : fakeGl(this);
-    return new Proxy(
-      { canvas: this },
-      {
-        get: (target, name) => {
-          if (name === "canvas") return target.canvas;
-          if (name === "measureText") return () => ({ width: 10 });
-          if (name === "createImageData") {
-            return (width: number, height: number) => ({ width, height, data: new Uint8ClampedArray(4 * width * height) });
-          }
-          if (name === "putImageData") {
-            return () => drawn.push({ kind: "canvas", ratio: this.width / 400, pixels: this.width * this.height });
-          }
-          return () => undefined;
-        },
-        set: () => true,
-      },
-    );
-  }
-}
-
-function fakeGl(canvas: FakeCanvas): unknown {
-  return new Proxy(
-    {},
-    {
-      get: (_, name) => {
-        const text = String(name);
-        if (/^[A-Z_0-9]+$/.test(text)) return text;
-        return () => {
-          if (text === "getParameter") return "ANGLE (A fine card)";
-          if (text === "getProgramParameter") return true;
-          if (text === "drawArrays") drawn.push({ kind: "webgl", ratio: canvas.width / 400, pixels: 0 });
-          if (text === "readPixels" && gl === "slow") waitFor(100);
-          return {};
-        };
-      },
-    },
-  );
-}
-
-function waitFor(milliseconds: number): void {
-  const until = performance.now() + milliseconds;
-  while (performance.now() < until);
-}
-
-class FakeFrame {
-  clientWidth = 400;
-  clientHeight = 300;
-  dataset: Record<string, string> = {};
-  children: FakeCanvas[] = [];
-
-  append(canvas: FakeCanvas): void {
-    this.children.push(canvas);
-  }
-
-  prepend(canvas: FakeCanvas): void {
-    this.children.unshift(canvas);
-  }
-}
 
 /** Draws frames and lets the work after them go on until the picture is whole. */
 async function atRest(): Promise<void> {
@@ -107,21 +26,9 @@ let frame: FakeFrame;
 
 beforeEach(() => {
   mock.restoreAll();
-  drawn = [];
-  gl = "none";
-  lose = null;
+  newScreen();
   frame = new FakeFrame();
   fakeScreen("");
-  Object.assign(globalThis, {
-    document: { createElement: () => new FakeCanvas() },
-    ResizeObserver: class {
-      constructor(listener: () => void) {
-        resized = listener;
-      }
-      observe() {}
-      disconnect() {}
-    },
-  });
 });
 
 const dice = new Dice(1);
@@ -141,7 +48,7 @@ test("however often something changes, a frame draws once", () => {
   surface.redraw();
   assert.equal(frames.length, 1);
   drawFrames();
-  assert.equal(drawn.length, 1);
+  assert.equal(screen.drawn.length, 1);
   assert.equal(drawFrames(), 0);
 });
 
@@ -149,27 +56,27 @@ test("a ring or a line is drawn without drawing the points anew", () => {
   const surface = open();
   surface.setPoints(few, null);
   drawFrames();
-  drawn = [];
+  screen.drawn = [];
   surface.hover = 3;
   surface.redrawOverlay();
   drawFrames();
-  assert.deepEqual(drawn, []);
+  assert.deepEqual(screen.drawn, []);
   surface.redraw();
   drawFrames();
-  assert.equal(drawn.length, 1);
+  assert.equal(screen.drawn.length, 1);
 });
 
 test("many points are drawn at one pixel per pixel while they move, and finely when they rest", async () => {
   const surface = open();
   surface.setPoints(many, null);
   await atRest();
-  assert.equal(drawn.at(-1)?.ratio, 2);
+  assert.equal(screen.drawn.at(-1)?.ratio, 2);
   surface.move({ ...surface.camera, zoom: 2 });
   drawFrames(16);
-  assert.equal(drawn.at(-1)?.ratio, 1);
+  assert.equal(screen.drawn.at(-1)?.ratio, 1);
   while (frames.length === 0) await breathe();
   await atRest();
-  assert.equal(drawn.at(-1)?.ratio, 2);
+  assert.equal(screen.drawn.at(-1)?.ratio, 2);
   surface.close();
 });
 
@@ -178,12 +85,12 @@ test("many points at rest are drawn over several turns; the picture changes once
   const surface = open();
   surface.setPoints(many, null);
   drawFrames();
-  assert.deepEqual(drawn, []);
+  assert.deepEqual(screen.drawn, []);
   assert.equal(frame.dataset["drawn"], undefined);
   surface.hover = 3;
   surface.redrawOverlay();
   await atRest();
-  assert.equal(drawn.length, 1, "a ring meanwhile does not begin it anew");
+  assert.equal(screen.drawn.length, 1, "a ring meanwhile does not begin it anew");
 });
 
 test("who moves the map does not wait for the picture of where it was", async () => {
@@ -193,9 +100,9 @@ test("who moves the map does not wait for the picture of where it was", async ()
   drawFrames();
   surface.move({ ...surface.camera, zoom: 2 });
   drawFrames(16);
-  assert.deepEqual(drawn.map(({ ratio }) => ratio), [1], "the moving picture, in one turn");
+  assert.deepEqual(screen.drawn.map(({ ratio }) => ratio), [1], "the moving picture, in one turn");
   for (let turn = 0; turn < 20; turn++) await breathe();
-  assert.equal(drawn.length, 1, "the other one was given up");
+  assert.equal(screen.drawn.length, 1, "the other one was given up");
   surface.close();
   assert.equal(frame.dataset["drawn"], "");
 });
@@ -207,7 +114,7 @@ test("a closed map draws nothing more", async () => {
   drawFrames();
   surface.close();
   for (let turn = 0; turn < 20; turn++) await breathe();
-  assert.deepEqual(drawn, []);
+  assert.deepEqual(screen.drawn, []);
 });
 
 test("to mark nothing where nothing was marked is no reason to draw", () => {
@@ -231,7 +138,7 @@ test("the frame is asked for its size once for each size that it has", () => {
   for (let turn = 0; turn < 3; turn++) assert.equal(surface.view.width, 400);
   assert.equal(asked, 1);
   width = 500;
-  resized();
+  screen.resized();
   assert.equal(surface.view.width, 500);
   assert.equal(frames.length, 1, "and it is drawn anew");
 });
@@ -241,24 +148,24 @@ test("few points are always drawn finely", () => {
   surface.setPoints(few, null);
   surface.move({ ...surface.camera, zoom: 2 });
   drawFrames();
-  assert.equal(drawn.at(-1)?.ratio, 2);
+  assert.equal(screen.drawn.at(-1)?.ratio, 2);
   surface.close();
 });
 
 test("a graphics card is used, one that is slow after all is not", () => {
-  gl = "fast";
+  screen.gl = "fast";
   open().setPoints(few, null);
   drawFrames();
   assert.equal(frame.dataset["renderer"], "webgl");
-  gl = "slow";
+  screen.gl = "slow";
   frame = new FakeFrame();
   const slow = open();
   slow.setPoints(few, null);
   drawFrames();
   assert.equal(frame.dataset["renderer"], "canvas");
-  drawn = [];
+  screen.drawn = [];
   drawFrames();
-  assert.equal(drawn[0]?.kind, "canvas", "and the picture is drawn again");
+  assert.equal(screen.drawn[0]?.kind, "canvas", "and the picture is drawn again");
   frame = new FakeFrame();
   open("webgl").setPoints(few, null);
   drawFrames();
@@ -266,19 +173,19 @@ test("a graphics card is used, one that is slow after all is not", () => {
 });
 
 test("when the card is lost the canvas goes on with the same points and colours", () => {
-  gl = "fast";
+  screen.gl = "fast";
   const surface = open();
   surface.setPoints(few, null);
   surface.setColours(new Uint8Array(50).fill(1), new Uint8Array(1024), [0, 0, 0]);
   drawFrames();
   const [first] = frame.children;
-  lose?.();
+  screen.lose?.();
   assert.equal(frame.dataset["renderer"], "canvas");
   assert.equal(first?.removed, true);
-  drawn = [];
+  screen.drawn = [];
   drawFrames();
   assert.deepEqual(
-    drawn.map(({ kind }) => kind),
+    screen.drawn.map(({ kind }) => kind),
     ["canvas"],
   );
 });

@@ -5,6 +5,7 @@ import { featurePath, open } from "../core/links.ts";
 import { html, nothing } from "../core/lit.ts";
 import type { TemplateResult } from "../core/lit.ts";
 import { messageOf } from "../core/message.ts";
+import { readState } from "../core/state.ts";
 import type { Wanted } from "../map/choose-renderer.ts";
 import { listen } from "../map/gestures.ts";
 import { polygonOf, simplified } from "../map/lasso.ts";
@@ -17,6 +18,8 @@ import type { MapRequests } from "../map/show-controls.ts";
 import { paintRamp, showLegend } from "../map/show-legend.ts";
 import { showCard, showResults } from "../map/show-results.ts";
 import type { ResultRequests } from "../map/show-results.ts";
+import { breathe, nextFrame } from "../map/slices.ts";
+import { isWholeOf, mapViewOf } from "../map/state.ts";
 import { Surface } from "../map/surface.ts";
 import { wholeCamera, zoomed } from "../map/view.ts";
 
@@ -32,15 +35,20 @@ class AtlasMap extends LightElement {
   private session: Session | null = null;
   private hovered = -1;
   private held = false;
+  /** The points that `hovered` numbers. */
+  private points = NO_POINTS;
   private drawing = false;
   private problem = "";
   private moveTimer = 0;
   private queryTimer = 0;
   private stopColours: (() => void) | null = null;
+  /** The drawing of the page's own SAE, for those without scripts and until there is a better one. */
+  private picture: Element | null = null;
 
   override connectedCallback(): void {
     // One map per page: the address holds one view, and the map itself changes between SAEs.
     if (document.querySelector("atlas-map") !== this) return;
+    this.picture = this.querySelector("svg");
     this.replaceChildren();
     super.connectedCallback();
     this.stopColours = onColourChange(() => void this.session?.recolour());
@@ -54,11 +62,18 @@ class AtlasMap extends LightElement {
   }
 
   private async start(): Promise<void> {
+    const own = this.dataset["sae"] ?? "";
     const frame = this.querySelector<HTMLElement>(".map-frame");
     if (frame === null) return;
+    const standIn = isWholeOf(mapViewOf(readState()), own) ? this.picture : null;
+    if (standIn !== null) frame.prepend(standIn);
+    // The page first: a canvas for WebGL takes longer than all of its text.
+    await nextFrame();
+    if (!this.isConnected) return;
     const surface = new Surface(frame, (this.dataset["renderer"] as Wanted | undefined) ?? "best");
     const session = new Session(surface, this, () => this.requestUpdate());
     this.session = session;
+    surface.standIn = standIn;
     listen(surface, {
       drawing: () => this.drawing,
       hover: (point) => this.point(point, false),
@@ -69,7 +84,8 @@ class AtlasMap extends LightElement {
       selectView: () => this.lasso(polygonOf(surface.box)),
       clear: () => this.clear(),
     });
-    await this.attempt(() => session.start(this.dataset["sae"] ?? ""));
+    await breathe();
+    await this.attempt(() => session.start(own));
   }
 
   private async attempt(work: () => Promise<void>): Promise<void> {
@@ -79,7 +95,9 @@ class AtlasMap extends LightElement {
       this.problem = "";
       this.dataset["ready"] = "";
     } catch (error) {
-      this.problem = `The map does not work: ${messageOf(error)}`;
+      const missing = (this.session?.points.awaited ?? 0) > 0;
+      this.problem = `${missing ? "Features are missing from the map" : "The map does not work"}: ${messageOf(error)}`;
+      this.session?.relist();
     }
     this.requestUpdate();
   }
@@ -143,6 +161,16 @@ class AtlasMap extends LightElement {
     if (surface === undefined) return;
     surface.move(factor === 0 ? wholeCamera(surface.points.bounds) : zoomed(surface.view, factor));
     this.moved();
+  }
+
+  protected override willUpdate(): void {
+    const points = this.session?.points ?? NO_POINTS;
+    if (points === this.points) return;
+    // More points have come: what is pointed at stays the same feature.
+    const name = this.points.named(this.hovered);
+    this.points = points;
+    this.hovered = name === null ? -1 : points.pointNamed(name);
+    if (this.session !== null) this.session.surface.hover = this.hovered;
   }
 
   protected override updated(): void {

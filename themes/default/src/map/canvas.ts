@@ -8,8 +8,8 @@ import { stampOf } from "./stamp.ts";
 import type { View } from "./view.ts";
 import { toMap } from "./view.ts";
 
-/** So many points are stamped in a step: one or two milliseconds. */
-const STEP = 4096;
+/** So many points are stamped in a step: about a millisecond. */
+const STEP = 2048;
 
 /** Which points a pass draws: all, those that do not stand out, those that do. */
 type Pass = "all" | "faded" | "strong";

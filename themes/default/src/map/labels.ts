@@ -42,23 +42,11 @@ export function mapLabels(points: Points, arrangement: "side" | "over"): Label[]
 }
 
 function layerLabels({ layers, placements }: Points): Label[] {
-  return layers.map(({ title, x, y, features }, number) => {
+  return layers.map(({ title, bounds, total }, number) => {
     const { scale, left, top } = placements[number] ?? { scale: 1, left: 0, top: 0 };
-    const [least, largest] = range(x);
-    const middle = left + (scale * (least + largest)) / 2;
-    const upper = top + scale * range(y)[0];
-    return { kind: "layer", text: shortened(title), x: middle, y: upper, weight: features.length };
+    const middle = left + (scale * (bounds.left + bounds.right)) / 2;
+    return { kind: "layer", text: shortened(title), x: middle, y: top + scale * bounds.top, weight: total };
   });
-}
-
-function range(axis: Uint16Array): [number, number] {
-  let least = 65535;
-  let largest = 0;
-  for (const value of axis) {
-    if (value < least) least = value;
-    if (value > largest) largest = value;
-  }
-  return [least, largest];
 }
 
 function groupLabels(points: Points): Label[] {

@@ -22,7 +22,7 @@ export function placementsOf(layers: readonly Layer[], arrangement: Arrangement)
   const field = EXTENT / columns;
   return layers.map((layer, number) => {
     const place = arrangement === "over" ? 0 : number;
-    const box = boundsOf(layer.x, layer.y);
+    const box = layer.bounds;
     const longer = Math.max(1, box.right - box.left, box.bottom - box.top);
     const scale = (field * (1 - 2 * MARGIN)) / longer;
     const middle = (index: number) => (index + 0.5) * field;
@@ -39,16 +39,15 @@ export function placed({ scale, left, top }: Placement, x: number, y: number): {
   return { x: Math.round(left + scale * x), y: Math.round(top + scale * y) };
 }
 
-/** The smallest box that holds all places; the whole map where there are none. */
-export function boundsOf(x: Uint16Array, y: Uint16Array): Box {
-  const box: Box = { left: EXTENT, top: EXTENT, right: 0, bottom: 0 };
-  for (let point = 0; point < x.length; point++) {
-    const px = x[point]!;
-    const py = y[point]!;
-    if (px < box.left) box.left = px;
-    if (px > box.right) box.right = px;
-    if (py < box.top) box.top = py;
-    if (py > box.bottom) box.bottom = py;
-  }
-  return x.length === 0 ? { left: 0, top: 0, right: EXTENT, bottom: EXTENT } : box;
+/** The smallest box that holds all of `layers` at their `placements`; the whole map where there are none. */
+export function boundsOf(layers: readonly Layer[], placements: readonly Placement[]): Box {
+  if (layers.length === 0) return { left: 0, top: 0, right: EXTENT, bottom: EXTENT };
+  const first = placements.map((placement, at) => placed(placement, layers[at]!.bounds.left, layers[at]!.bounds.top));
+  const last = placements.map((placement, at) => placed(placement, layers[at]!.bounds.right, layers[at]!.bounds.bottom));
+  return {
+    left: Math.min(...first.map(({ x }) => x)),
+    top: Math.min(...first.map(({ y }) => y)),
+    right: Math.max(...last.map(({ x }) => x)),
+    bottom: Math.max(...last.map(({ y }) => y)),
+  };
 }

@@ -11,9 +11,14 @@ export interface PointName {
   feature: number;
 }
 
-/** All points of a map: one layer, or several side by side or over one another. They are numbered by grid cells. */
+/**
+ * The points of a map that are here: of one layer, or of several side by side or over one another. They are numbered by
+ * grid cells, so more points have other numbers.
+ */
 export class Points {
   readonly count: number;
+  /** Number of points that are to come. */
+  readonly awaited: number;
   readonly x: Uint16Array;
   readonly y: Uint16Array;
   /** Position in `layers` of the layer of each point. */
@@ -22,19 +27,20 @@ export class Points {
   /** Cluster of each point within its layer; -1 is none. */
   readonly clusters: Int16Array;
   readonly grid: Grid;
-  /** The smallest box that holds all points. */
+  /** The smallest box that holds all points, those that are to come included. */
   readonly bounds: Box;
   readonly layers: readonly Layer[];
   readonly placements: readonly Placement[];
   /** Whether layers must be told apart by the shape of their points. */
   readonly mixed: boolean;
-  private readonly byFeature: Int32Array[];
+  private byFeature: readonly Int32Array[] | null = null;
 
   constructor(layers: readonly Layer[], arrangement: Arrangement = "side") {
     this.layers = layers;
     this.placements = placementsOf(layers, arrangement);
     this.mixed = arrangement === "over" && layers.length > 1;
     this.count = layers.reduce((sum, layer) => sum + layer.features.length, 0);
+    this.awaited = layers.reduce((sum, layer) => sum + layer.total, 0) - this.count;
     const unsorted = this.gather();
     const { order, starts } = cellOrder(unsorted.x, unsorted.y);
     this.x = new Uint16Array(this.count);
@@ -46,9 +52,8 @@ export class Points {
     this.layerOf = new Uint8Array(this.count);
     this.features = new Int32Array(this.count);
     this.clusters = new Int16Array(this.count);
-    this.byFeature = layers.map(({ size }) => new Int32Array(size).fill(-1));
     this.grid = new Grid(this.x, this.y, starts);
-    this.bounds = boundsOf(this.x, this.y);
+    this.bounds = boundsOf(layers, this.placements);
     this.name(order);
   }
 
@@ -83,13 +88,19 @@ export class Points {
       this.layerOf[point] = number;
       this.features[point] = layer.features[own]!;
       this.clusters[point] = layer.clusters[own]!;
-      this.byFeature[number]![layer.features[own]!] = point;
     }
   }
 
   /** The point of a feature of layer `layer`; -1 where it has none. */
   pointOf(layer: number, feature: number): number {
+    this.byFeature ??= this.pointsByFeature();
     return this.byFeature[layer]?.[feature] ?? -1;
+  }
+
+  private pointsByFeature(): Int32Array[] {
+    const found = this.layers.map(({ size }) => new Int32Array(size).fill(-1));
+    for (let point = 0; point < this.count; point++) found[this.layerOf[point]!]![this.features[point]!] = point;
+    return found;
   }
 
   /** The point of the feature of that name; -1 where it has none. */

@@ -7,23 +7,29 @@ export class Selection {
   readonly lasso: Polygon;
   /** Points whose state is not the one that the line gives them. */
   readonly toggled: ReadonlySet<number>;
+  /** Features of each layer that were chosen likewise and whose points are still to come. */
+  private readonly awaited: readonly (readonly number[])[];
   private readonly points: Points;
   private known: Uint8Array | null = null;
 
-  constructor(points: Points, lasso: Polygon = [], toggled: Iterable<number> = []) {
+  constructor(
+    points: Points,
+    lasso: Polygon = [],
+    toggled: Iterable<number> = [],
+    awaited: readonly (readonly number[])[] = [],
+  ) {
     this.points = points;
     this.lasso = lasso;
     this.toggled = new Set(toggled);
+    this.awaited = awaited;
   }
 
-  /** The selection that `lasso` and `text` (see `text`) say; features without a place are passed over. */
+  /** The selection that `lasso` and `text` (see `text`) say; features that never have a place are passed over. */
   static parse(points: Points, lasso: Polygon, text: string): Selection {
-    const toggled = text
-      .split("!")
-      .flatMap((group, layer) =>
-        group === "" ? [] : group.split(".").map((feature) => points.pointOf(layer, Number(feature))),
-      );
-    return new Selection(points, lasso, toggled.filter((point) => point >= 0));
+    const named = text.split("!").map((group) => (group === "" ? [] : group.split(".").map(Number)));
+    const toggled = named.flatMap((group, layer) => group.map((feature) => points.pointOf(layer, feature)));
+    const absent = named.map((group, layer) => group.filter((feature) => points.pointOf(layer, feature) < 0));
+    return new Selection(points, lasso, toggled.filter((point) => point >= 0), points.awaited > 0 ? absent : []);
   }
 
   /** The toggled points as an address says them: feature numbers with dots between, `!` between layers. */
@@ -32,8 +38,10 @@ export class Selection {
       [...this.toggled].filter((point) => this.points.layerOf[point] === layer),
     );
     const features = groups.map((group) =>
-      group.map((point) => this.points.features[point] ?? 0).sort((a, b) => a - b),
+      group.map((point) => this.points.features[point] ?? 0),
     );
+    for (const [layer, absent] of this.awaited.entries()) features[layer]?.push(...absent);
+    for (const group of features) group.sort((a, b) => a - b);
     return features.map((group) => group.join(".")).join("!").replace(/!+$/, "");
   }
 
@@ -62,6 +70,6 @@ export class Selection {
   toggle(point: number): Selection {
     const toggled = new Set(this.toggled);
     if (!toggled.delete(point)) toggled.add(point);
-    return new Selection(this.points, this.lasso, toggled);
+    return new Selection(this.points, this.lasso, toggled, this.awaited);
   }
 }

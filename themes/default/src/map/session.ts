@@ -8,13 +8,13 @@ import { findPoints } from "./highlight.ts";
 import type { FoundPoints } from "./highlight.ts";
 import { mapLabels, pointLabel } from "./labels.ts";
 import type { Label } from "./labels.ts";
-import { loadLayer } from "./layer.ts";
+import { loadLayers } from "./layer.ts";
 import type { Legend } from "./painting.ts";
 import { paintClusters, paintLayers, paintScalar, valuesOf } from "./painting.ts";
 import { NO_POINTS, Points } from "./points.ts";
 import { Rows } from "./rows.ts";
 import { Selection } from "./selection.ts";
-import { breathe } from "./slices.ts";
+import { breathe, nextFrame } from "./slices.ts";
 import { colourOf, mapStateOf, mapViewOf } from "./state.ts";
 import type { MapView, Tab } from "./state.ts";
 import type { Surface } from "./surface.ts";
@@ -45,16 +45,6 @@ export interface Listing {
 
 const NOTHING: Listing = { tab: "view", points: [], total: 0, features: [] };
 
-/** A page in the background draws no frames; it must not wait for one. */
-const NO_FRAME_MS = 100;
-
-function nextFrame(): Promise<void> {
-  return new Promise((resolve) => {
-    window.requestAnimationFrame(() => window.setTimeout(resolve));
-    window.setTimeout(resolve, NO_FRAME_MS);
-  });
-}
-
 /** What the map shows and what is known of it; the element draws it, the surface its picture. */
 export class Session {
   view: MapView = mapViewOf(readState());
@@ -78,6 +68,8 @@ export class Session {
   private labels: readonly Label[] = [];
   /** How often SAEs were asked for: of several requests only the last one counts. */
   private loads = 0;
+  /** Whether a sample of what is being loaded is shown, which the reader may have moved. */
+  private sampled = false;
 
   /** `changed` is called when there is something new to draw beside the picture. */
   constructor(surface: Surface, host: Element, changed: () => void) {
@@ -100,27 +92,25 @@ export class Session {
     await this.load();
   }
 
-  /** Shows the SAEs of the view. */
+  /** Shows the SAEs of the view: a sample of their features as soon as there is one, then all. */
   async load(): Promise<void> {
     const { view } = this;
     this.loads += 1;
     const { loads } = this;
     const wanted = view.saes.flatMap((slug) => this.saes.filter((sae) => sae.slug === slug));
     if (wanted.length === 0) throw new ShardError("site", "names no SAE that has a map");
-    const layers = await Promise.all(wanted.map(loadLayer));
+    this.sampled = false;
+    const layers = await loadLayers(wanted, (first) => {
+      if (loads === this.loads) this.sample(new Points(first, view.arrangement));
+    });
+    await breathe();
     if (loads !== this.loads) return;
-    this.points = new Points(layers, view.arrangement);
-    this.found = null;
-    this.surface.setPoints(this.points, view.camera);
-    const ringed = view.feature === null ? -1 : this.points.pointOf(0, view.feature);
-    if (ringed >= 0) this.ring(ringed);
-    this.legend = paintClusters(this.surface, this.host);
+    this.place(new Points(layers, view.arrangement));
     // The picture first: table and legend take as long again.
     await nextFrame();
     if (loads !== this.loads) return;
     this.labels = mapLabels(this.points, view.arrangement);
-    this.mark(Selection.parse(this.points, view.lasso, view.picked));
-    if (colourOf(view) !== "cluster") await this.paint();
+    if (colourOf(this.view) !== "cluster") await this.paint();
     await this.find();
     await breathe();
     if (loads !== this.loads) return;
@@ -129,10 +119,31 @@ export class Session {
     this.changed();
   }
 
-  private ring(point: number): void {
-    const whole = wholeCamera(this.points.bounds).zoom;
-    this.surface.ring = point;
-    if (this.view.camera === null) this.surface.move({ ...this.points.place(point), zoom: CLOSE * whole });
+  /** Shows the points that came first, unless the view is about one that is still to come. */
+  private sample(points: Points): void {
+    const { feature, camera } = this.view;
+    if (feature !== null && camera === null && points.pointOf(0, feature) < 0) return;
+    this.place(points);
+    this.sampled = true;
+  }
+
+  /** Puts `points` on the map, in the colours of their clusters. */
+  private place(points: Points): void {
+    const { surface, view, sampled } = this;
+    this.points = points;
+    // Numbers of other points mean nothing among these.
+    this.found = null;
+    this.values = null;
+    this.listing = { ...NOTHING, tab: this.tab };
+    surface.setPoints(points, sampled ? surface.camera : view.camera);
+    const ringed = view.feature === null ? -1 : points.pointOf(0, view.feature);
+    surface.ring = ringed;
+    if (ringed >= 0 && view.camera === null && !sampled) {
+      surface.move({ ...points.place(ringed), zoom: CLOSE * wholeCamera(points.bounds).zoom });
+    }
+    this.legend = paintClusters(surface, this.host);
+    this.mark(Selection.parse(points, view.lasso, view.picked));
+    this.changed();
   }
 
   /** The scalar columns of all SAEs shown, those of the first one first. */

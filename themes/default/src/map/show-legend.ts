@@ -47,20 +47,20 @@ export function captionOf(layers: number, arrangement: Arrangement): string {
 function showLayers({ layers }: Points, coloured: boolean): TemplateResult {
   return html`<ul class="map-legend">
     ${layers.map(
-      ({ title, features }, number) =>
+      ({ title, total }, number) =>
         html`<li>
           <span class="dot ${MARKS[number % MARKS.length] ?? ""} ${coloured ? `k${number % CLUSTER_COLOURS}` : ""}"></span>
-          <bdi>${showText(title)}</bdi> <span class="soft">${integer(features.length)}</span>
+          <bdi>${showText(title)}</bdi> <span class="soft">${integer(total)}</span>
         </li>`,
     )}
   </ul>`;
 }
 
 /** Colours of the largest clusters of a layer, and how many there are. */
-function showClusters({ title, groups, clusters }: Layer, titled: boolean): TemplateResult {
+function showClusters({ title, groups, total }: Layer, titled: boolean): TemplateResult {
   const bySize = groups.map(({ label, size }, cluster) => ({ label, size, cluster }));
   const named = bySize.filter(({ size }) => size > 0).sort((a, b) => b.size - a.size || a.cluster - b.cluster);
-  const none = clusters.length - named.reduce((sum, { size }) => sum + size, 0);
+  const none = total - named.reduce((sum, { size }) => sum + size, 0);
   const rest = named.length - LEGEND_CLUSTERS;
   return html`<ul class="map-legend">
     ${titled ? html`<li class="map-legend-title"><bdi>${showText(title)}</bdi></li>` : nothing}

@@ -66,15 +66,20 @@ function showTab(tab: Tab, text: string, current: Tab, ask: ResultRequests): Tem
   </button>`;
 }
 
-function headingOf({ listing: { tab, total, features } }: Session): string {
-  if (tab === "found") return `${integer(total)} found`;
-  if (tab === "selected") return total === 0 ? "Nothing selected" : `${integer(total)} selected`;
-  return features.length > 0 || total === 0 ? `${integer(total)} in view` : `${integer(total)} in view, middle first`;
+function headingOf({ listing: { tab, total, features }, points }: Session): string {
+  if (points.awaited > 0 && total === 0) {
+    return `${integer(points.count)} of ${integer(points.count + points.awaited)} features are here`;
+  }
+  const yet = points.awaited > 0 ? " so far" : "";
+  if (tab === "found") return `${integer(total)} found${yet}`;
+  if (tab === "selected") return total === 0 ? "Nothing selected" : `${integer(total)} selected${yet}`;
+  const order = features.length > 0 || total === 0 ? "" : ", middle first";
+  return `${integer(total)} in view${yet}${order}`;
 }
 
 function showTable(session: Session, ask: ResultRequests): TemplateResult {
   const { listing, legend } = session;
-  if (listing.points.length === 0) return html`<p class="note">${emptyText(listing.tab)}</p>`;
+  if (listing.points.length === 0) return html`<p class="note">${emptyText(session)}</p>`;
   const column = legend.kind === "scale" ? legend.column : null;
   return html`<div class="map-rows">
     <table class="map-table">
@@ -96,7 +101,9 @@ function showTable(session: Session, ask: ResultRequests): TemplateResult {
   </div>`;
 }
 
-function emptyText(tab: Tab): string {
+function emptyText({ listing: { tab }, points }: Session): string {
+  if (points.count === 0) return "The features are on their way.";
+  if (points.awaited > 0) return "The others are on their way.";
   if (tab === "found") return "No feature of this map answers the search.";
   if (tab === "view") return "No feature is in view. Press 0 on the map, or ⤢, to see everything.";
   return "Draw a line around features (Lasso, or Shift and drag), tick rows, or press V for what is in view and Space for the feature in the middle.";

@@ -52,6 +52,11 @@ function cameraOf({ x = "", y = "", z = "" }: ViewState): Camera | null {
   return whole ? camera : null;
 }
 
+/** Whether a view shows the map of `own` in whole. */
+export function isWholeOf({ saes, camera, feature }: MapView, own: string): boolean {
+  return camera === null && feature === null && saes.every((slug) => slug === own);
+}
+
 /** The address parameters of a view. */
 export function mapStateOf(view: MapView): ViewState {
   const { saes, arrangement, colour, query, feature, camera, lasso, picked, tab } = view;

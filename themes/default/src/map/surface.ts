@@ -10,7 +10,7 @@ import type { Points } from "./points.ts";
 import { NO_POINTS } from "./points.ts";
 import { fitCanvas, pointRadius } from "./renderer.ts";
 import type { Renderer } from "./renderer.ts";
-import { atOnce, inSlices } from "./slices.ts";
+import { atOnce, breathe, inSlices } from "./slices.ts";
 import type { Steps } from "./slices.ts";
 import type { Box, Camera, View } from "./view.ts";
 import { boxOfView, kept, toMap, toScreen, viewOf, wholeCamera } from "./view.ts";
@@ -24,7 +24,10 @@ const STILL_MS = 120;
 /** A renderer that takes longer for a frame than this is exchanged for the 2-D canvas. */
 const SLOW_MS = 80;
 
-/** From so many points on, a moving picture is drawn at one pixel per CSS pixel where every pixel costs. */
+/**
+ * From so many points on, a moving picture is drawn at one pixel per CSS pixel where every pixel costs, and one at rest
+ * after its frame, in slices.
+ */
 const MANY = 20_000;
 
 /** The picture of the map: two canvases in a frame, redrawn at most once a frame. */
@@ -42,6 +45,8 @@ export class Surface {
   /** Line around the selection, or being drawn. */
   lasso: Polygon = [];
   cross = false;
+  /** What the frame shows until the first points are drawn. */
+  standIn: Element | null = null;
   private renderer: Renderer;
   private readonly wanted: Wanted;
   private readonly overlay = document.createElement("canvas");
@@ -199,8 +204,9 @@ export class Surface {
     const steps = this.renderer.draw(view, pointRadius(points.count, view.zoom), ratio, share);
     const done = () => this.drawn(view, ratio);
     this.job = steps;
+    const wanted = () => this.job === steps;
     // A moving picture must keep up; one at rest must not keep its reader from moving it.
-    if (!moving) inSlices(steps, () => this.job === steps, done);
+    if (!moving && points.count > MANY) void breathe().then(() => wanted() && inSlices(steps, wanted, done));
     else {
       atOnce(steps);
       done();
@@ -211,13 +217,20 @@ export class Surface {
     this.job = null;
     if (this.points.count === 0) return;
     this.frame.dataset["drawn"] = "";
+    this.standIn?.remove();
+    this.standIn = null;
+    this.noteTime(this.points.awaited > 0 ? "atlas-map-sample" : "atlas-map-first-frame");
     if (!this.proved) this.prove(view, ratio);
   }
 
-  /** After the first picture: is this renderer as fast as its name promised? */
+  /** Tells whoever measures when there first was a picture of this kind. */
+  private noteTime(name: string): void {
+    if (performance.getEntriesByName(name).length === 0) performance.mark(name);
+  }
+
+  /** After the first picture of points: is this renderer as fast as its name promised? */
   private prove(view: View, ratio: number): void {
     this.proved = true;
-    performance.mark("atlas-map-first-frame");
     if (this.wanted !== "best" || this.renderer.kind === "canvas") return;
     this.renderer.finish();
     const started = performance.now();
