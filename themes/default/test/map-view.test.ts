@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mapStateOf, mapViewOf } from "../src/map/state.ts";
+import { isWholeOf, mapStateOf, mapViewOf } from "../src/map/state.ts";
 import type { MapView } from "../src/map/state.ts";
 import type { Box, View } from "../src/map/view.ts";
 import { kept, panned, toMap, toScreen, viewOf, wholeCamera, zoomed } from "../src/map/view.ts";
@@ -199,4 +199,10 @@ test("a ringed feature is a plain number", () => {
     ["١", null],
   ];
   for (const [f, feature] of cases) assert.equal(mapViewOf({ f }).feature, feature, f);
+});
+
+test("a view shows the map of an SAE in whole unless it names another, a place or a feature", () => {
+  const isWhole = (text: string) => isWholeOf(mapViewOf(parseState(text)), "own");
+  for (const text of ["", "?sae=own", "?sae=own&colour=density&q=words&list=selected"]) assert.ok(isWhole(text), text);
+  for (const text of ["?sae=other", "?sae=own,other", "?x=1&y=2&z=3", "?f=7"]) assert.ok(!isWhole(text), text);
 });
