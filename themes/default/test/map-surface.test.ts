@@ -107,6 +107,18 @@ test("who moves the map does not wait for the picture of where it was", async ()
   assert.equal(frame.dataset["drawn"], "");
 });
 
+test("a picture of other points is given up at once, not with the next frame", async () => {
+  everyStepIsLong();
+  const surface = open();
+  surface.setPoints(many, null);
+  drawFrames();
+  surface.setPoints(few, null);
+  for (let turn = 0; turn < 20; turn++) await breathe();
+  assert.deepEqual(screen.drawn, []);
+  await atRest();
+  assert.equal(screen.drawn.length, 1);
+});
+
 test("a closed map draws nothing more", async () => {
   everyStepIsLong();
   const surface = open();
