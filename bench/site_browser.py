@@ -21,16 +21,16 @@ FRAMES = 40
 
 _READY = """
 addEventListener("input", () => { window.benchTyped = performance.now(); window.benchShown = 0; }, true);
-const watched = { subtree: true, childList: true, attributes: true, attributeFilter: ["data-ready", "data-drawn"] };
+const names = ["data-ready", "data-drawn"];
 new MutationObserver(() => {
   const now = performance.now();
   const shown = "[data-ready]:not(html, atlas-map), atlas-map[data-ready] .map-frame[data-drawn]";
   if (!window.benchReady && document.querySelector(shown)) window.benchReady = now;
   const listed = "[role=option] a, [role=option] code";
   if (window.benchTyped && !window.benchShown && document.querySelector(listed)) window.benchShown = now;
-}).observe(document, watched);
+}).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: names });
 """
-"""Notes when the page's element had shown its data, a map its picture too, when was typed and a feature listed."""
+"""Notes when the page's element had shown its data (of a map: its picture), when was typed and when a hit came."""
 
 _MOVE = """async ([frames, kind]) => {
   const frame = document.querySelector("atlas-map .map-frame");
