@@ -30,7 +30,7 @@ new MutationObserver(() => {
   if (window.benchTyped && !window.benchShown && document.querySelector(listed)) window.benchShown = now;
 }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: names });
 """
-"""Notes when the page's element had shown its data (of a map: its picture), when was typed and when a hit came."""
+"""Notes when the page's element had shown its data (a map, its picture), when was typed, when a hit came."""
 
 _MOVE = """async ([frames, kind]) => {
   const frame = document.querySelector("atlas-map .map-frame");

@@ -17,8 +17,8 @@ export function breathe(): Promise<void> {
   });
 }
 
-/** A page in the background draws no frames; it must not wait for one. */
-const NO_FRAME_MS = 100;
+/** A page in the background draws no frames; it must not wait for one for ever. */
+const NO_FRAME_MS = 1000;
 
 /** Lets the browser show what there is by now. */
 export function nextFrame(): Promise<void> {
