@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ from atlas.render.install import WEB_MANIFEST, web_manifest
 from atlas.render.listpages import ListPages
 from atlas.render.lists import PER_LIST, Lists, report_figures, thousand_path
 from atlas.render.maps import Places, map_shards
+from atlas.render.memory import steady_memory
 from atlas.render.model import ModelFiles
 from atlas.render.modelpages import model_pages
 from atlas.render.overview import SaeSummary, choose_finds, home_page, map_page, missing_page, search_page
@@ -163,7 +162,7 @@ class SaeFiles:
         raw = self.data.columns_of((DENSITY_COLUMN, TOKENS_COLUMN), 0, n_features)
         densities = raw[DENSITY_COLUMN].values() if DENSITY_COLUMN in raw else [None] * n_features
         column = raw.get(TOKENS_COLUMN)
-        firsts = (column.first(at, 1) if column else [] for at in range(n_features))
+        firsts = column.heads(1) if column else [[]] * n_features
         tokens = [self._builder.vocabulary.text(found[0][0]) if found else "" for found in firsts]
         return SaeSummary(self.slug, self.explanations, densities, tokens, self.places, self.labels)
 
@@ -259,7 +258,7 @@ class Builder:
             lists, theme = list_files(self._base), theme_hash(self.theme)
             digest = ground_digest(self.ground, self.config, self.choice, theme, lists, scripts=self._scripts)
             self.parts = Parts(out, digest, self._part_site, self.store.manifest.build_id)
-        with _rare_collections():
+        with steady_memory():
             yield from self._files()
 
     def _files(self) -> Iterator[SiteFile | KeptFile]:
@@ -314,14 +313,3 @@ def _runs(starts: Sequence[int], size: int) -> Iterator[tuple[int, int]]:
     for _, run in itertools.groupby(enumerate(starts), key=lambda found: found[1] - found[0] * size):
         own = [start for _, start in run]
         yield own[0], own[-1] + size
-
-
-@contextlib.contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Garbage collection at long intervals: millions of records without cycles cost a fifth of the time."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(200_000, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)

@@ -82,6 +82,23 @@ class Values(Mapping[str, list[Any]]):
         return len(self._raw)
 
 
+class _Parts(Mapping[str, RawColumn]):
+    """The features first <= i < last of columns, cut out when asked for."""
+
+    def __init__(self, raw: Mapping[str, RawColumn], first: int, last: int) -> None:
+        self._raw = raw
+        self._first, self._last = first, last
+
+    def __getitem__(self, name: str) -> RawColumn:
+        return self._raw[name].part(self._first, self._last)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
 @dataclass(frozen=True)
 class Block:
     """Consecutive features of one SAE, read together."""
@@ -100,7 +117,17 @@ class Block:
     """Part of each feature's content hash for its examples, all of them."""
     effects: pa.Table | None
     """Rows of the table effects of the same features as `windows`; None where the dataset has none."""
+    edges: tuple[int, ...]
+    """Where the parts begin that it is read for, counted from `start`, and where the last one ends."""
     _whole: Block | None = None
+
+    @property
+    def part_number(self) -> int:
+        """Which of the parts of its read it is; `ValueError` where it is none."""
+        first = self.read.edges.index(self.start - self.read.start)
+        if self.read.edges[first + 1 : first + 2] != (self.stop - self.read.start,):
+            raise ValueError(f"features {self.start} to {self.stop} are no part of what was read")
+        return first
 
     @property
     def read(self) -> Block:
@@ -114,7 +141,7 @@ class Block:
 
     def part(self, first: int, last: int) -> Block:
         """The features first <= i < last, counted from `start`."""
-        raw = {name: column.part(first, last) for name, column in self.raw.items()}
+        raw = _Parts(self.raw, first, last)
         return dataclasses.replace(
             self,
             start=self.start + first,
@@ -187,12 +214,13 @@ class SaeData:
         """
         end = self.n_features if stop is None else stop
         for begin in range(start, end, size * per_read):
-            whole = self.block(begin, min(begin + size * per_read, end))
-            for first in range(0, whole.size, size):
-                yield whole.part(first, min(first + size, whole.size))
+            count = min(size * per_read, end - begin)
+            whole = self.block(begin, begin + count, (*range(0, count, size), count))
+            for first, last in itertools.pairwise(whole.edges):
+                yield whole.part(first, last)
 
-    def block(self, start: int, stop: int) -> Block:
-        """The features start <= feature_idx < stop."""
+    def block(self, start: int, stop: int, edges: tuple[int, ...] = ()) -> Block:
+        """The features start <= feature_idx < stop, with `Block.edges` by default those of one part."""
         raw: dict[str, RawColumn] = {}
         for table, found in self._columns.items():
             rows = self._store.read_features(table, self.slug, start, stop)
@@ -209,7 +237,8 @@ class SaeData:
             examples = self._store.read_features("examples", self.slug, start, stop)
         windows = Windows(examples, self._vocabulary, start, stop, self._choice)
         hashes = example_hashes(examples, start, stop)
-        return Block(start, stop, raw, Values(raw), windows, hashes, effects)
+        edges = edges or (0, stop - start)
+        return Block(start, stop, raw, Values(raw), windows, hashes, effects, edges)
 
     def columns_of(self, names: Collection[str], start: int, stop: int) -> dict[str, RawColumn]:
         """Those of the columns `names` that there are, of the features start <= feature_idx < stop."""

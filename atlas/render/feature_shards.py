@@ -39,18 +39,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atlas.render.dataset import MAX_COLUMN, OncePerRead
-from atlas.render.packed_columns import NumberedTexts, ReadColumns, Shard
-from atlas.render.packed_examples import ReadEffects, ReadExamples
+from atlas.render.packed_columns import NumberedTexts, Shards, put_columns, steps
+from atlas.render.packed_examples import put_effects, put_examples
 from atlas.render.packing import Packer
-from atlas.render.pieces import CommonPieces, ShardPieces
+from atlas.render.pieces import CommonPieces, ShardPieces, as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,64 +76,112 @@ class ShardMaker:
     def _reads(self) -> OncePerRead[_Read]:
         return OncePerRead(lambda read: _Read(self, read))
 
+    @cached_property
+    def titles(self) -> list[str]:
+        """[n_features] the explanations as JSON: each is written many times."""
+        return list(map(as_json, self.explanations.texts))
+
+    @cached_property
+    def document_names(self) -> list[str]:
+        """[n_documents + 1] names of documents as JSON, and an empty one for those that are not known."""
+        return list(map(as_json, [*self.documents, ""]))
+
+    @cached_property
+    def explained(self) -> NDArray[np.bool_]:
+        """[n_features] whether there is one."""
+        return np.array(list(map(bool, self.explanations.texts)), np.bool_)
+
     def parts(self, block: Block, hashes: Sequence[str]) -> list[bytes]:
-        """The shard of the features of `block`, as parts of its bytes."""
-        read = self._reads(block)
-        first, last = block.start - block.read.start, block.stop - block.read.start
-        packer, pieces, names = Packer(), ShardPieces(self.common), NumberedTexts()
-        text: dict[str, Any] = {"start": block.start, "count": block.size, "common": len(self.common.texts)}
-        text["titles"] = self._put_titles(packer, block)
-        text |= self._put_explanations(packer, block)
-        types = read.columns.put(Shard(packer, pieces, names), first, last)
-        text["documents"], text["groups"] = read.examples.put(packer, pieces, first, last)
-        if read.effects is None:
-            packer.integers(np.zeros(block.size, np.int64))
-        else:
-            read.effects.put(packer, pieces, first, last)
-        text |= {
-            "own": pieces.own,
-            "names": names.texts,
-            "hashes": list(hashes),
-            "types": types,
-            "largest": list(self.drawn).index(MAX_COLUMN) if MAX_COLUMN in self.drawn else -1,
-        }
-        return packer.parts(text)
-
-    def _put_titles(self, packer: Packer, block: Block) -> list[str]:
-        lists = [
-            block.raw[name].fields[0]
-            for name, drawn in self.drawn.items()
-            if drawn.info.kind == "feature_list"
-        ]
-        named = np.unique(np.concatenate([np.empty(0, np.int64), *lists]).astype(np.int64))
-        outside = named[(named < block.start) | (named >= block.stop)].tolist()
-        texts = self.explanations.texts
-        known = [feature for feature in outside if 0 <= feature < len(texts) and texts[feature]]
-        packer.integers(np.diff(np.array(known, np.int64), prepend=0))
-        return [texts[feature] for feature in known]
-
-    def _put_explanations(self, packer: Packer, block: Block) -> dict[str, list[str]]:
-        part = slice(block.start, block.stop)
-        methods, names = NumberedTexts(), NumberedTexts()
-        packer.integers(methods.indices(self.explanations.methods[part]))
-        packer.integers(names.indices(self.explanations.score_names[part]))
-        scores = [np.nan if score is None else score for score in self.explanations.scores[part]]
-        packer.singles(np.array(scores, np.float32))
-        return {
-            "texts": list(self.explanations.texts[part]),
-            "methods": methods.texts,
-            "score_names": names.texts,
-        }
+        """The shard of the features of `block`, a part of what was read, as parts of its bytes."""
+        return self._reads(block).parts(block.part_number, hashes)
 
 
 class _Read:
-    """What is done once for all features of a read."""
+    """The shards of all features of a read, packed together."""
 
     def __init__(self, maker: ShardMaker, read: Block) -> None:
+        self._maker, self._read = maker, read
+        count = len(read.edges) - 1
         vocabulary = maker.common.vocabulary
-        self.columns = ReadColumns(maker.drawn, read, vocabulary.known)
-        self.examples = ReadExamples(read, vocabulary, _largest(read), maker.documents)
-        self.effects = None if read.effects is None else ReadEffects(read, read.effects, vocabulary)
+        self._packer, self._pieces = Packer(count), ShardPieces(maker.common, count)
+        self._names = [NumberedTexts() for _ in range(count)]
+        shards = Shards(self._packer, self._pieces, self._names, np.array(read.edges))
+        self._titles = self._put_titles(shards.edges + read.start)
+        self._methods = self._put_said(maker.explanations.methods)
+        self._score_names = self._put_said(maker.explanations.score_names)
+        scores = maker.explanations.scores[read.start : read.stop]
+        self._packer.singles(np.array(scores, np.float32), read.edges)
+        self._types = put_columns(shards, maker.drawn, read, vocabulary.known)
+        self._documents, self._groups = put_examples(
+            shards, read, vocabulary, _largest(read), maker.document_names
+        )
+        if read.effects is None:
+            self._packer.integers(np.zeros(read.size, np.int64), read.edges)
+        else:
+            put_effects(shards, read, read.effects, vocabulary)
+
+    def _put_titles(self, edges: NDArray[np.int64]) -> list[list[int]]:
+        """Put the features of other shards that are named, those with an explanation; they, of each shard.
+
+        `edges` are the first features of the shards, and one past the last.
+        """
+        drawn, raw = self._maker.drawn, self._read.raw
+        lists = [raw[name] for name, each in drawn.items() if each.info.kind == "feature_list"]
+        explained = self._maker.explained
+        keys = np.empty(0, np.int64)
+        for column in lists:
+            named, offsets = np.asarray(column.fields[0], np.int64), np.asarray(column.offsets)
+            shards = np.repeat(np.arange(len(edges) - 1), np.diff(offsets[edges - edges[0]]))
+            known = (named >= 0) & (named < len(explained))
+            known &= (named < edges[shards]) | (named >= edges[shards + 1])
+            known[known] = explained[named[known]]
+            keys = np.append(keys, shards[known] * len(explained) + named[known])
+        keys = np.unique(keys)
+        features = keys % max(len(explained), 1)
+        cuts: list[int] = np.searchsorted(keys, np.arange(len(edges)) * len(explained)).tolist()
+        self._packer.integers(steps(features, cuts), cuts)
+        plain: list[int] = features.tolist()
+        return [plain[first:last] for first, last in pairwise(cuts)]
+
+    def _put_said(self, texts: Sequence[str]) -> list[NumberedTexts]:
+        """Put what is said of each explanation, as its number among what the shard says."""
+        tables = [NumberedTexts() for _ in self._names]
+        first = self._read.start
+        numbers = [
+            table.index(text)
+            for table, (start, stop) in zip(tables, pairwise(self._read.edges), strict=True)
+            for text in texts[first + start : first + stop]
+        ]
+        self._packer.integers(np.array(numbers, np.int64), self._read.edges)
+        return tables
+
+    def parts(self, number: int, hashes: Sequence[str]) -> list[bytes]:
+        """The shard `number` of the read, as parts of its bytes."""
+        start, stop = (self._read.start + edge for edge in self._read.edges[number : number + 2])
+        titles, drawn = self._maker.titles, self._maker.drawn
+        fields = {
+            "start": str(start),
+            "count": str(stop - start),
+            "common": str(len(self._maker.common.texts)),
+            "titles": _row(titles[feature] for feature in self._titles[number]),
+            "texts": _row(titles[start:stop]),
+            "methods": as_json(self._methods[number].texts),
+            "score_names": as_json(self._score_names[number].texts),
+            "documents": _row(self._documents[number]),
+            "own": _row(self._pieces.own[number]),
+            "names": as_json(self._names[number].texts),
+            "hashes": as_json(list(hashes)),
+            "groups": as_json(self._groups[number]),
+            "types": as_json(self._types),
+            "largest": str(list(drawn).index(MAX_COLUMN) if MAX_COLUMN in drawn else -1),
+        }
+        text = ",".join(f'"{name}":{value}' for name, value in fields.items())
+        return self._packer.parts(number, f"{{{text}}}".encode())
+
+
+def _row(values: Iterable[str]) -> str:
+    """A JSON list of `values`, which are JSON already."""
+    return f"[{','.join(values)}]"
 
 
 def _largest(block: Block) -> NDArray[np.float64]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from atlas.render.briefs import Briefs
 from atlas.render.contexts import FeaturePage
-from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, Block, SaeData
+from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, Block, OncePerRead, SaeData
 from atlas.render.frames import Frames, feature_href, feature_path
 from atlas.render.numbers import decimal, exact, integer, one_in, percent, ratio
-from atlas.render.panels import scalar_row
-from atlas.render.strips import Shown, brief, shown, strip
+from atlas.render.panels import ScalarRow, scalar_rows
+from atlas.render.strips import Shown, shown, strip
 from atlas.render.views import (
     BadgeView,
     BriefExample,
@@ -23,6 +25,7 @@ from atlas.render.views import (
     NeighbourView,
 )
 from atlas.schema import DENSE
+from atlas.stats.ragged import row_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from atlas.render.cards import CardPlans
-    from atlas.render.windows import Vocabulary, Window, Windows
+    from atlas.render.windows import Vocabulary, Window
 
 NEIGHBOURS_COLUMN = "neighbours"
 DUPLICATE = 0.95
@@ -96,6 +99,19 @@ class Explanations:
         return shown(f"{text[: most - 1]}…" if 0 < most < len(text) else text)
 
 
+class _Facts(NamedTuple):
+    """What the page of a feature is made of."""
+
+    values: dict[str, Any]
+    """Column → the feature's value."""
+    lists: dict[str, list[tuple[Any, ...]]]
+    """Column of a list → its first entries."""
+    numbers: tuple[ScalarRow, ...]
+    """Its main numbers."""
+    examples: tuple[BriefExample, ...]
+    """Its strongest examples."""
+
+
 class FeaturePages:
     """Makes the `FeaturePage` of any feature of one SAE."""
 
@@ -128,16 +144,38 @@ class FeaturePages:
         self._used = sorted(used & data.columns.keys())
         words = ((name, _WORDS) for name in (TOKENS_COLUMN, _RAISED, _LOWERED))
         wanted = (*words, (NEIGHBOURS_COLUMN, _NEIGHBOURS))
-        self._lists = [(name, most) for name, most in wanted if name in data.columns]
+        self._lists = {name: most for name, most in wanted if name in data.columns}
+        self._briefs = Briefs(vocabulary, _BEFORE, _AFTER)
+        self._facts = OncePerRead(self._read_facts)
+
+    def _read_facts(self, read: Block) -> list[_Facts]:
+        """What the pages of all features of a read are made of."""
+        columns = [read.values[name] for name in self._used]
+        values = [dict(zip(self._used, row, strict=True)) for row in zip(*columns, strict=True)]
+        heads = [read.raw[name].heads(most) for name, most in self._lists.items()]
+        lists = [dict(zip(self._lists, row, strict=True)) for row in zip(*heads, strict=True)]
+        rows = [scalar_rows(info, read.values[info.name]) for info in self._numbers]
+        scalars = list(zip(*rows, strict=True)) or [()] * read.size
+        numbers, counts = read.windows.all_tops(self._static_examples)
+        activations: list[float] = read.windows.activation[numbers].tolist()
+        lines = self._briefs.lines(read.windows, numbers)
+        examples = [
+            BriefExample(decimal(value), line) for value, line in zip(activations, lines, strict=True)
+        ]
+        bounds: list[int] = row_bounds(counts).tolist()
+        return [
+            _Facts(
+                values[at] if values else {},
+                lists[at] if lists else {},
+                scalars[at],
+                tuple(examples[first:last]),
+            )
+            for at, (first, last) in enumerate(pairwise(bounds))
+        ]
 
     def page(self, block: Block, feature_idx: int) -> FeaturePage:
         """The page of a feature of `block`."""
-        # Plain values are made once for a whole read.
-        read = block.read
-        at = feature_idx - read.start
-        values = {name: read.values[name][at] for name in self._used}
-        lists = {name: read.raw[name].first(at, most) for name, most in self._lists}
-        top = block.windows.tops(feature_idx, self._static_examples)
+        values, lists, numbers, examples = self._facts(block)[feature_idx - block.read.start]
         firing = firing_view(values, self._n_tokens)
         slug, last = self._data.slug, self._data.n_features - 1
         thousand = feature_idx // 1000 * 1000
@@ -149,14 +187,14 @@ class FeaturePages:
             heading=self._heading(feature_idx, values),
             explanation=self._explanation(feature_idx),
             firing=firing,
-            badges=badges(values | lists, feature_idx),
-            examples=tuple(_brief(block.windows, number) for number in top),
-            nothing=() if top else nothing_to_show(values, self._n_tokens),
+            badges=badges(values, lists.get(NEIGHBOURS_COLUMN, ()), feature_idx),
+            examples=examples,
+            nothing=() if examples else nothing_to_show(values, self._n_tokens),
             tokens=self._words(lists.get(TOKENS_COLUMN, ())),
             raised=self._words(lists.get(_RAISED, ())),
             lowered=self._words(lists.get(_LOWERED, ())),
             neighbours=self._neighbours(feature_idx, lists.get(NEIGHBOURS_COLUMN, ())),
-            numbers=tuple(scalar_row(info, values[info.name]) for info in self._numbers),
+            numbers=numbers,
             cards=self._plans.cards(values),
             previous=_link(feature_idx, feature_idx - 1) if feature_idx else None,
             following=_link(feature_idx, feature_idx + 1) if feature_idx < last else None,
@@ -170,13 +208,12 @@ class FeaturePages:
     def _neighbours(
         self, feature_idx: int, entries: Sequence[tuple[int, float]]
     ) -> tuple[NeighbourView, ...]:
+        title = self._short_title
         return tuple(
-            NeighbourView(
-                feature_href(feature_idx, other),
-                self._short_title(other),
-                decimal(value, 2),
-            )
-            for other, value, *_ in entries
+            [
+                NeighbourView(feature_href(feature_idx, other), title(other), decimal(value, 2))
+                for other, value, *_ in entries
+            ]
         )
 
     def _shown_word(self, token: int) -> Shown:
@@ -232,11 +269,6 @@ class FeaturePages:
         )
 
 
-def _brief(windows: Windows, number: int) -> BriefExample:
-    activation = float(windows.activation[number])
-    return BriefExample(decimal(activation), brief(*windows.brief(number, _BEFORE, _AFTER)))
-
-
 def _link(here: int, there: int) -> Link:
     return Link(feature_href(here, there), str(there))
 
@@ -269,7 +301,9 @@ def _interval(low: float, high: float) -> str:
     return f"1 in {ratio(high)}\N{EN DASH}{ratio(low)}"
 
 
-def badges(values: Mapping[str, Any], feature_idx: int) -> tuple[BadgeView, ...]:
+def badges(
+    values: Mapping[str, Any], neighbours: Sequence[tuple[Any, ...]], feature_idx: int
+) -> tuple[BadgeView, ...]:
     """Remarks on a feature that change how its page is to be read."""
     found: list[BadgeView] = []
     if is_dead(values):
@@ -279,7 +313,7 @@ def badges(values: Mapping[str, Any], feature_idx: int) -> tuple[BadgeView, ...]
         found.append(BadgeView("dense", "It fires on more than 10 % of the counted tokens."))
     if values.get("single_token") == 1:
         found.append(BadgeView("single-token", "At least 90 % of its firings are on one token."))
-    for other, cosine, *_ in (values.get(NEIGHBOURS_COLUMN) or ())[:1]:
+    for other, cosine, *_ in neighbours[:1]:
         if cosine is not None and cosine >= DUPLICATE:
             doc = f"Their decoder directions have cosine {exact(cosine)}."
             found.append(BadgeView(f"duplicate of {other}", doc, feature_href(feature_idx, other)))

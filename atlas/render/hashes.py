@@ -90,7 +90,7 @@ def _split(field: Any, bounds: list[int] | None) -> list[bytes]:
     if isinstance(field, list):
         texts: list[str] = field
         return ["\0".join(texts[first:last]).encode() for first, last in itertools.pairwise(bounds or [])]
-    data, width = field.tobytes(), field.dtype.itemsize
+    data, width = field.view(np.uint8).data, field.dtype.itemsize
     if bounds is None:
         return [data[at : at + width] for at in range(0, len(data), width)]
     return [data[first * width : last * width] for first, last in itertools.pairwise(bounds)]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from atlas.render.contexts import BrowsePage, ThousandPage
 from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, SaeData
-from atlas.render.features import Explanations, is_dead
 from atlas.render.numbers import decimal, integer, percent
 from atlas.render.panels import full_text, number_text, unit_words
 from atlas.render.strips import shown
@@ -16,6 +15,7 @@ from atlas.text import inline_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from atlas.render.features import Explanations
     from atlas.render.frames import Frames
     from atlas.render.windows import Vocabulary
 
@@ -43,25 +43,26 @@ class Lists:
     def rows(self, start: int, stop: int) -> list[FeatureRow]:
         """A row of each feature start <= feature_idx < stop, hrefs as seen from the feature's own list."""
         raw = self._data.columns_of(_COLUMNS, start, stop)
-        values = {name: column.values() for name, column in raw.items()}
+        missing: list[Any] = [None] * (stop - start)
+        names = (FIRING_COLUMN, MAX_COLUMN, "activation_density")
+        columns = [raw[name].values() if name in raw else missing for name in names]
+        tokens = raw[TOKENS_COLUMN].heads(_TOKENS) if TOKENS_COLUMN in raw else [()] * (stop - start)
+        total, text = integer(self._n_tokens), self._vocabulary.text
         return [
-            self._row(start + at, {name: column[at] for name, column in values.items()})
-            for at in range(stop - start)
+            FeatureRow(
+                feature_idx=feature_idx,
+                href=f"{feature_idx}.html",
+                title=self._explanations.title(feature_idx),
+                dead=count == 0,
+                density=percent(density),
+                density_exact="" if count is None else f"{integer(count)} of {total}",
+                max_activation=decimal(largest),
+                tokens=tuple([shown(text(entry[0]), spaces=True) for entry in entries]),
+            )
+            for feature_idx, (count, largest, density, entries) in enumerate(
+                zip(*columns, tokens, strict=True), start
+            )
         ]
-
-    def _row(self, feature_idx: int, values: dict[str, Any]) -> FeatureRow:
-        count = values.get(FIRING_COLUMN)
-        tokens = (values.get(TOKENS_COLUMN) or ())[:_TOKENS]
-        return FeatureRow(
-            feature_idx=feature_idx,
-            href=f"{feature_idx}.html",
-            title=self._explanations.title(feature_idx),
-            dead=is_dead(values),
-            density=percent(values.get("activation_density")),
-            density_exact="" if count is None else f"{integer(count)} of {integer(self._n_tokens)}",
-            max_activation=decimal(values.get(MAX_COLUMN)),
-            tokens=tuple(shown(self._vocabulary.text(entry[0]), spaces=True) for entry in tokens),
-        )
 
     def thousands(self, current: int, prefix: str) -> tuple[ThousandLink, ...]:
         """Links to all lists; `prefix` leads to the SAE's folder, `current` is the page's own list."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +16,8 @@ _SMALLEST_PLAIN = 1e-4
 _FEW = 10
 _LARGEST_SINGLE = 3.4e38
 _TWO_DECIMALS = 0.01
+_FIXED = tuple(f"{{:,.{places}f}}".format for places in range(24))
+"""Writes a number to so many decimals; made once, as every page holds dozens."""
 
 
 def integer(value: int) -> str:
@@ -24,7 +25,6 @@ def integer(value: int) -> str:
     return f"{value:,}".replace("-", _MINUS)
 
 
-@lru_cache(maxsize=1 << 16)
 def decimal(value: float | None, digits: int = 4) -> str:
     """`value` to `digits` significant digits, trailing zeros kept: `14.2131` → `14.21`, `0.5` → `0.5000`.
 
@@ -39,8 +39,8 @@ def decimal(value: float | None, digits: int = 4) -> str:
     if size < _SMALLEST_PLAIN or size >= _LARGEST_PLAIN:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         return f"{mantissa}e{int(exponent)}".replace("-", _MINUS)
-    places = max(0, digits - 1 - math.floor(math.log10(size)))
-    return f"{value:,.{places}f}".replace("-", _MINUS)
+    text = _FIXED[max(0, digits - 1 - math.floor(math.log10(size)))](value)
+    return text if value > 0 else text.replace("-", _MINUS)
 
 
 def signed(value: float | None) -> str:

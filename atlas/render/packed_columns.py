@@ -1,13 +1,10 @@
-"""The columns of a feature shard, in the order and the forms of `atlas.render.feature_shards`.
-
-What can be done for all features of a read at once is done once for them: a shard holds so few that every
-call of numpy costs more than its work.
-"""
+"""The columns of feature shards, in the order and the forms of `atlas.render.feature_shards`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlas.render.dataset import Block, Drawn
-    from atlas.render.packing import Packer
+    from atlas.render.packing import Cuts, Packer
     from atlas.render.pieces import ShardPieces
     from atlas.render.raw import RawColumn
 
@@ -45,98 +42,79 @@ class NumberedTexts:
         """The number of `text`, a new one where it has none yet."""
         return self._places.setdefault(text, len(self._places))
 
-    def indices(self, texts: Sequence[str]) -> Integers:
-        """[len(texts)] the number of each."""
-        return np.array([self.index(text) for text in texts], np.int64)
-
 
 @dataclass(frozen=True)
-class Shard:
-    """A shard in the making."""
+class Shards:
+    """Consecutive shards in the making."""
 
     packer: Packer
-    """Takes its numbers."""
+    """Takes their numbers."""
     pieces: ShardPieces
-    """Numbers its pieces."""
-    names: NumberedTexts
-    """Numbers its sources and texts."""
+    """Numbers their pieces."""
+    names: list[NumberedTexts]
+    """Numbers the sources and texts of each."""
+    edges: Integers
+    """[n_shards + 1] the first feature of each, counted from the first of all, and the end."""
+
+    def cuts(self, bounds: Integers) -> list[int]:
+        """Where each shard begins in a row of entries, those of feature i being bounds[i]:bounds[i + 1]."""
+        return bounds[self.edges].tolist()
+
+    def put_plain(self, letter: str, values: NDArray[Any], cuts: Cuts) -> None:
+        """Put numbers of the type `letter`: i, f or d."""
+        packer = self.packer
+        put = {"i": packer.integers, "f": packer.singles, "d": packer.doubles}[letter]
+        put(values, cuts)
+
+    def put_names(self, texts: Sequence[str], cuts: Cuts) -> None:
+        """Put texts by their numbers."""
+        parts = zip(self.names, pairwise(cuts), strict=True)
+        numbers = [known.index(text) for known, (first, last) in parts for text in texts[first:last]]
+        self.packer.integers(np.array(numbers, np.int64), cuts)
 
 
-class _Column(Protocol):
-    """A column of the features of a read."""
+def put_columns(
+    shards: Shards, drawn: dict[str, Drawn], read: Block, known: Callable[[Any], Any]
+) -> list[str]:
+    """Put all columns of the features of `read`; returns their types.
 
-    @property
-    def type(self) -> str:
-        """Its type, as the text of a shard says it."""
-        ...
-
-    def put(self, shard: Shard, first: int, last: int) -> None:
-        """Put the features first <= i < last, counted from the first of the read."""
-        ...
+    `known` replaces unknown ids of tokens, as `Vocabulary.known` does.
+    """
+    return [_put_column(shards, each, read.raw[name], known) for name, each in drawn.items()]
 
 
-class ReadColumns:
-    """The columns of all features of a read."""
-
-    def __init__(self, drawn: dict[str, Drawn], read: Block, known: Callable[[Any], Any]) -> None:
-        """`known` replaces unknown ids of tokens, as `Vocabulary.known` does."""
-        self._columns = [_column(each, read.raw[name], known) for name, each in drawn.items()]
-
-    def put(self, shard: Shard, first: int, last: int) -> list[str]:
-        """Put the features first <= i < last, counted from the first of the read; the columns' types."""
-        for column in self._columns:
-            column.put(shard, first, last)
-        return [column.type for column in self._columns]
-
-
-def _column(drawn: Drawn, column: RawColumn, known: Callable[[Any], Any]) -> _Column:
+def _put_column(shards: Shards, drawn: Drawn, column: RawColumn, known: Callable[[Any], Any]) -> str:
     if column.texts is not None:
-        return _Texts(column.texts, column.valid.tolist())
+        return _put_texts(shards, column.texts, column.valid.tolist())
     if column.offsets is None:
-        return _numbers(column)
+        return _put_numbers(shards, column)
     if drawn.info.kind == "histogram":
-        return _Histogram(Histograms(column))
-    return _Lists(drawn, column, known)
+        Histograms(column).put(shards)
+        return "h"
+    return _put_lists(shards, drawn, column, known)
 
 
-class _Texts:
-    type = "s"
-
-    def __init__(self, texts: Sequence[str], valid: list[bool]) -> None:
-        self._texts = texts
-        self._valid = valid
-
-    def put(self, shard: Shard, first: int, last: int) -> None:
-        known = zip(self._texts[first:last], self._valid[first:last], strict=True)
-        numbers = [1 + shard.names.index(text) if valid else 0 for text, valid in known]
-        shard.packer.integers(np.array(numbers, np.int64))
+def _put_texts(shards: Shards, texts: Sequence[str], valid: list[bool]) -> str:
+    cuts: list[int] = shards.edges.tolist()
+    numbers = [
+        1 + known.index(texts[at]) if valid[at] else 0
+        for known, (first, last) in zip(shards.names, pairwise(cuts), strict=True)
+        for at in range(first, last)
+    ]
+    shards.packer.integers(np.array(numbers, np.int64), cuts)
+    return "s"
 
 
-@dataclass(frozen=True)
-class _Numbers:
-    type: str
-    """Its type."""
-    values: NDArray[Any]
-    """[n] as they are put."""
-
-    def put(self, shard: Shard, first: int, last: int) -> None:
-        _put_plain(shard.packer, self.type, self.values[first:last])
-
-
-def _put_plain(packer: Packer, letter: str, values: NDArray[Any]) -> None:
-    if letter == "i":
-        packer.integers(values)
-    elif letter == "f":
-        packer.singles(values)
-    else:
-        packer.doubles(values)
-
-
-def _numbers(column: RawColumn) -> _Numbers:
+def _put_numbers(shards: Shards, column: RawColumn) -> str:
     values = np.asarray(column.fields[0])
-    if values.dtype.kind != "f":
-        return _Numbers("i", np.where(column.valid, 1 + zigzag(values), 0))
-    return _Numbers(_float_letter(values), np.where(column.valid, values, values.dtype.type(np.nan)))
+    if values.dtype.kind == "f":
+        letter = _float_letter(values)
+        values = np.where(column.valid, values, values.dtype.type(np.nan))
+    else:
+        letter = "i"
+        values = np.where(column.valid, 1 + zigzag(values), 0)
+    shards.put_plain(letter, values, shards.edges.tolist())
+    return letter
 
 
 def _float_letter(values: NDArray[Any]) -> str:
@@ -148,25 +126,20 @@ def _list_lengths(column: RawColumn) -> Integers:
     return np.where(column.valid, 1 + np.diff(np.asarray(column.offsets)), 0)
 
 
-class _Lists:
-    def __init__(self, drawn: Drawn, column: RawColumn, known: Callable[[Any], Any]) -> None:
-        self._lengths = _list_lengths(column)
-        self._bounds: list[int] = np.asarray(column.offsets).tolist()
-        named = zip(drawn.fields, column.fields, strict=True)
-        self._fields = [_entries(name, field, known) for name, field in named]
-        self.type = f"*{''.join(letter for letter, _ in self._fields)}"
-
-    def put(self, shard: Shard, first: int, last: int) -> None:
-        packer = shard.packer
-        packer.integers(self._lengths[first:last])
-        part = slice(self._bounds[first], self._bounds[last])
-        for letter, values in self._fields:
-            if letter == "n":
-                packer.integers(shard.names.indices(values[part]))
-            elif letter == "p":
-                packer.integers(shard.pieces.tokens(values[part]))
-            else:
-                _put_plain(packer, letter, values[part])
+def _put_lists(shards: Shards, drawn: Drawn, column: RawColumn, known: Callable[[Any], Any]) -> str:
+    shards.packer.integers(_list_lengths(column), shards.edges.tolist())
+    cuts = shards.cuts(np.asarray(column.offsets))
+    letters = "*"
+    for name, field in zip(drawn.fields, column.fields, strict=True):
+        letter, values = _entries(name, field, known)
+        letters += letter
+        if letter == "n":
+            shards.put_names(values, cuts)
+        elif letter == "p":
+            shards.packer.integers(shards.pieces.tokens(values, cuts), cuts)
+        else:
+            shards.put_plain(letter, values, cuts)
+    return letters
 
 
 def _entries(name: str, field: NDArray[Any] | list[str], known: Callable[[Any], Any]) -> tuple[str, Any]:
@@ -180,15 +153,13 @@ def _entries(name: str, field: NDArray[Any] | list[str], known: Callable[[Any], 
     return "i", zigzag(field)
 
 
-@dataclass(frozen=True)
-class _Histogram:
-    bins: Histograms
-    """What is put."""
-    type: str = "h"
-    """Its type."""
-
-    def put(self, shard: Shard, first: int, last: int) -> None:
-        self.bins.put(shard.packer, first, last)
+def steps(values: NDArray[Any], cuts: Cuts) -> NDArray[Any]:
+    """Each of `values` less the one before it in its shard, the first of a shard as it is."""
+    found = np.diff(values, prepend=0)
+    firsts = np.unique(np.asarray(cuts)[:-1])
+    firsts = firsts[firsts < len(values)]
+    found[firsts] = values[firsts]
+    return found
 
 
 class Histograms:
@@ -208,15 +179,14 @@ class Histograms:
 
     def __init__(self, column: RawColumn) -> None:
         lower, upper, counts = (np.asarray(field) for field in column.fields)
-        offsets = np.asarray(column.offsets)
+        self._offsets = np.asarray(column.offsets)
         self._lengths = _list_lengths(column)
-        self._bounds: list[int] = offsets.tolist()
         self._counts = zigzag(counts)
         self._ranks = np.stack([_ranks(lower), _ranks(upper)])
-        lengths = np.diff(offsets)
+        lengths = np.diff(self._offsets)
         filled = np.flatnonzero(lengths > 0)
-        self._filled: list[int] = row_bounds((lengths > 0).astype(np.int64)).tolist()
-        self._lay(lower, upper, offsets[filled], lengths[filled])
+        self._filled = row_bounds((lengths > 0).astype(np.int64))
+        self._lay(lower, upper, self._offsets[filled], lengths[filled])
 
     def _lay(
         self, lower: NDArray[np.float32], upper: NDArray[np.float32], first: Integers, lengths: Integers
@@ -233,39 +203,51 @@ class Histograms:
             guesses = [(low + (high - low) * step / each).astype(np.float32) for step in (at, at + 1)]
             self._steps, self._at = steps.astype(np.int64), at.astype(np.int64)
         self._off = self._ranks - np.stack([_ranks(guess) for guess in guesses])
-        self._signed_off = zigzag(self._off)
 
-    def put(self, packer: Packer, first: int, last: int) -> None:
-        """Put the features first <= i < last, counted from the first of the read."""
-        packer.integers(self._lengths[first:last])
-        part = slice(self._bounds[first], self._bounds[last])
-        features = slice(self._filled[first], self._filled[last])
-        regular = self._is_regular(features, part)
-        packer.integers(np.array([regular]))
-        if regular:
-            packer.singles(np.concatenate([self._low[features], self._high[features]]))
-            packer.integers(self._steps[features])
-            packer.signed(np.diff(self._at[part], prepend=0))
-            packer.integers(self._signed_off[:, part].ravel())
-        else:
-            ranks = self._ranks[:, part]
-            shift = _common_zeros(ranks)
-            ranks = ranks >> shift
-            packer.integers(np.array([shift]))
-            packer.signed(np.diff(ranks[0], prepend=0))
-            packer.signed(ranks[1] - ranks[0])
-        packer.integers(self._counts[part])
+    def put(self, shards: Shards) -> None:
+        """Put the bins of all features."""
+        packer, edges, cuts = shards.packer, shards.edges, shards.cuts(self._offsets)
+        filled = shards.cuts(self._filled)
+        regular = self._are_regular(filled, cuts)
+        packer.integers(self._lengths, edges.tolist())
+        packer.integers(regular, range(len(edges)))
+        features = np.repeat(regular, np.diff(filled))
+        bins = np.repeat(regular, np.diff(cuts))
+        own, within = (row_bounds(np.diff(each) * regular).tolist() for each in (filled, cuts))
+        packer.singles(self._low[features], own)
+        packer.singles(self._high[features], own)
+        packer.integers(self._steps[features], own)
+        packer.signed(steps(self._at[bins], within), within)
+        for off in self._off:
+            packer.signed(off[bins], within)
+        for number in np.flatnonzero(~regular).tolist():
+            self._put_ranks(packer, number, slice(cuts[number], cuts[number + 1]))
+        packer.integers(self._counts, cuts)
 
-    def _is_regular(self, features: slice, part: slice) -> bool:
-        """Whether the bins `part` of the features with bins `features` are near enough to their grids."""
-        if features.start == features.stop:
-            return False
-        if not (self._regular[features].all() and self._finite[part].all()):
-            return False
-        off = np.abs(self._off[:, part])
-        near = 2 * np.count_nonzero(off <= _CLOSE)
+    def _put_ranks(self, packer: Packer, number: int, part: slice) -> None:
+        """Put the bounds of the bins `part`, which lie on no grid, into shard `number`."""
+        ranks = self._ranks[:, part]
+        shift = _common_zeros(ranks)
+        ranks = ranks >> shift
+        packer.integers_of(number, np.array([shift]))
+        packer.integers_of(number, zigzag(np.diff(ranks[0], prepend=0)))
+        packer.integers_of(number, zigzag(ranks[1] - ranks[0]))
+
+    def _are_regular(self, filled: Cuts, cuts: Cuts) -> NDArray[np.bool_]:
+        """[n_shards] whether the bins of each shard are near enough to the grids of their features."""
+        off = np.abs(self._off)
+        sizes = 2 * np.diff(cuts)
+        near = 2 * _counted((off <= _CLOSE).sum(0), cuts)
+        found = (_counted(~self._regular, filled) == 0) & (_counted(~self._finite, cuts) == 0)
         # Only where just half are close does the median need more than their number.
-        return bool(near > off.size or (near == off.size and np.median(off) <= _CLOSE))
+        for number in np.flatnonzero(found & (near == sizes) & (sizes > 0)).tolist():
+            found[number] = np.median(off[:, cuts[number] : cuts[number + 1]]) <= _CLOSE
+        return found & (sizes > 0) & (near >= sizes)
+
+
+def _counted(values: NDArray[Any], cuts: Cuts) -> Integers:
+    """[n_shards] sum of the `values` of each shard."""
+    return np.diff(row_bounds(values)[np.asarray(cuts)])
 
 
 def _ranks(values: NDArray[np.float32]) -> Integers:

@@ -1,7 +1,4 @@
-"""The examples of a feature shard and the effects on them, in the order of `atlas.render.feature_shards`.
-
-What can be done for all features of a read at once is done once for them, as in `packed_columns`.
-"""
+"""The examples of feature shards and the effects on them, in the order of `atlas.render.feature_shards`."""
 
 from __future__ import annotations
 
@@ -19,55 +16,55 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from atlas.render.dataset import Block
-    from atlas.render.packing import Packer
-    from atlas.render.pieces import ShardPieces
+    from atlas.render.packed_columns import Shards
+    from atlas.render.packing import Cuts, Packer
     from atlas.render.windows import Vocabulary, Windows
 
     Integers = NDArray[np.int64]
 
 
-class ReadExamples:
-    """The examples of all features of a read."""
+def put_examples(
+    shards: Shards, read: Block, vocabulary: Vocabulary, largest: NDArray[np.float64], documents: list[str]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Put the examples of all features of `read`; returns the names of each shard's documents and groups.
 
-    def __init__(
-        self, read: Block, vocabulary: Vocabulary, largest: NDArray[np.float64], documents: list[str]
-    ) -> None:
-        """`largest` [n] are the features' largest activations, `documents` the names of all documents."""
-        self._start = read.start
-        self._windows = read.windows
-        self._documents = documents
-        bounds = np.array(read.windows.bounds(read.start, read.stop))
-        self._bounds: list[int] = bounds.tolist()
-        owner = np.repeat(np.arange(read.size), np.diff(bounds))
-        self._groups = _Groups(read.windows, owner, read.size)
-        self._texts = _Texts(read.windows, vocabulary, largest[owner])
+    `largest` [n] are the features' largest activations. `documents` are the names of all documents, and at
+    the end what stands for an unknown one.
+    """
+    windows, packer = read.windows, shards.packer
+    bounds = np.array(windows.bounds(read.start, read.stop))
+    owner = np.repeat(np.arange(read.size), np.diff(bounds))
+    cuts = shards.cuts(bounds)
+    groups = _Groups(windows, owner, read.size).put(shards)
+    texts = _Texts(windows, vocabulary, largest[owner])
+    packer.singles(windows.activation, cuts)
+    known = np.where(windows.document_idx < 0, len(documents), windows.document_idx)
+    used, document = _numbered(np.minimum(known, len(documents) - 1), cuts)
+    for values in (
+        document,
+        windows.context_idx,
+        windows.position,
+        windows.copies,
+        texts.peaks,
+        texts.lengths,
+        texts.hot,
+    ):
+        _put_based(packer, values, cuts)
+    hot = texts.hot_bounds[cuts].tolist()
+    packer.integers(texts.places, hot)
+    packer.integers(texts.strengths, hot)
+    texts.put(shards, cuts)
+    return [list(map(documents.__getitem__, part)) for part in used], groups
 
-    def put(self, packer: Packer, pieces: ShardPieces, first: int, last: int) -> tuple[list[str], list[str]]:
-        """Put those of the features first <= i < last, counted from the first of the read.
 
-        Returns the names of their documents, and of their groups.
-        """
-        windows, texts = self._windows, self._texts
-        part = slice(self._bounds[first], self._bounds[last])
-        groups = self._groups.put(packer, slice(first, last))
-        used, document = np.unique(windows.document_idx[part], return_inverse=True)
-        packer.singles(windows.activation[part])
-        for values in (
-            document,
-            windows.context_idx[part],
-            windows.position[part],
-            windows.copies[part],
-            texts.peaks[part],
-            texts.lengths[part],
-            texts.hot[part],
-        ):
-            _put_based(packer, values)
-        hot = slice(texts.hot_bounds[part.start], texts.hot_bounds[part.stop])
-        packer.integers(texts.places[hot])
-        packer.integers(texts.strengths[hot])
-        packer.integers(texts.codes(part, pieces))
-        known = self._documents
-        return [known[number] if 0 <= number < len(known) else "" for number in used.tolist()], groups
+def _numbered(values: Integers, cuts: Cuts) -> tuple[list[list[int]], Integers]:
+    """Of each shard its different `values` (none negative), ascending; and each value's place among them."""
+    span = int(values.max()) + 1 if values.size else 1
+    shards = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
+    used, place = np.unique(shards * span + values, return_inverse=True)
+    ends = np.searchsorted(used, np.arange(len(cuts)) * span)
+    plain: list[int] = (used % span).tolist()
+    return [plain[first:last] for first, last in itertools.pairwise(ends.tolist())], place - ends[shards]
 
 
 class _Groups:
@@ -82,28 +79,31 @@ class _Groups:
             | (upper != np.roll(upper, 1))
         )
         self._counts = np.bincount(owner[self._starts], minlength=size)
-        self._bounds: list[int] = row_bounds(self._counts).tolist()
         self._lengths = np.diff(self._starts, append=len(owner))
-        self._names = windows.groups
-        self._codes = windows.group[self._starts]
+        self._codes, self._names = windows.group[self._starts], windows.groups
         self._lower, self._upper = lower[self._starts], upper[self._starts]
 
-    def put(self, packer: Packer, features: slice) -> list[str]:
-        """Put the groups of `features`; returns their names."""
-        part = slice(self._bounds[features.start], self._bounds[features.stop])
-        used, codes = np.unique(self._codes[part], return_inverse=True)
-        packer.integers(self._counts[features])
-        packer.integers(codes)
-        packer.integers(self._lengths[part])
-        packer.singles(self._lower[part])
-        packer.singles(self._upper[part])
-        return [self._names[code] for code in used.tolist()]
+    def put(self, shards: Shards) -> list[list[str]]:
+        """Put the groups of all features; returns the names of each shard's."""
+        packer, cuts = shards.packer, shards.cuts(row_bounds(self._counts))
+        used, codes = _numbered(self._codes.astype(np.int64), cuts)
+        packer.integers(self._counts, shards.edges.tolist())
+        packer.integers(codes, cuts)
+        packer.integers(self._lengths, cuts)
+        packer.singles(self._lower, cuts)
+        packer.singles(self._upper, cuts)
+        return [list(map(self._names.__getitem__, part)) for part in used]
 
 
-def _put_based(packer: Packer, values: NDArray[Any]) -> None:
-    least = int(values.min()) if values.size else 0
-    packer.signed(np.array([least]))
-    packer.integers(values - least)
+def _put_based(packer: Packer, values: NDArray[Any], cuts: Cuts) -> None:
+    """Put the smallest of each shard's `values`, and each value less that."""
+    counts = np.diff(cuts)
+    least = np.zeros(len(counts), np.int64)
+    filled = np.flatnonzero(counts)
+    if filled.size:
+        least[filled] = np.minimum.reduceat(values, np.asarray(cuts)[filled])
+    packer.signed(least, range(len(counts) + 1))
+    packer.integers(values - np.repeat(least, counts), cuts)
 
 
 class _Texts:
@@ -118,7 +118,7 @@ class _Texts:
         self._ids, self._grouped, inner = _pieces(tokens, first, vocabulary)
         edges = np.append(first, tokens.size)
         bounds = edges - np.searchsorted(inner, edges)
-        self._bounds: list[int] = bounds.tolist()
+        self._bounds = bounds
         self.peaks: Integers = _places(first + windows.peak, inner) - bounds[:-1]
         """[n_windows] index of each window's own piece in it."""
         self.lengths: Integers = np.diff(bounds)
@@ -131,24 +131,25 @@ class _Texts:
         owner = owner[firsts]
         self.hot: Integers = np.bincount(owner, minlength=len(counts))
         """[n_windows] pieces with heat."""
-        self.hot_bounds: list[int] = row_bounds(self.hot).tolist()
+        self.hot_bounds: Integers = row_bounds(self.hot)
         """[n_windows + 1] the first of these, of all of them, and the end."""
         self.places: Integers = _steps(places[firsts] - bounds[owner], self.hot)
         """Of all pieces with heat: index in the window, less that of the one before."""
         self.strengths: Integers = np.maximum.reduceat(heat, firsts) if firsts.size else heat
         """Of the same."""
 
-    def codes(self, windows: slice, pieces: ShardPieces) -> Integers:
-        """All pieces of `windows`, as numbers of `pieces`."""
-        ids = self._ids[self._bounds[windows.start] : self._bounds[windows.stop]]
-        grouped = np.flatnonzero(ids < 0)
-        if not grouped.size:
-            return pieces.tokens(ids)
-        codes = np.empty(ids.size, np.int64)
-        alone = ids >= 0
-        codes[alone] = pieces.tokens(ids[alone])
-        codes[grouped] = [pieces.text(self._grouped[-1 - number]) for number in ids[grouped].tolist()]
-        return codes
+    def put(self, shards: Shards, windows: Cuts) -> None:
+        """Put all pieces, as their numbers in each shard; shard n has windows[n] to windows[n + 1] - 1."""
+        cuts: list[int] = self._bounds[windows].tolist()
+        grouped = np.flatnonzero(self._ids < 0)
+        # The pieces of several tokens come after the others: until then they pass for the most common one.
+        texts = [self._grouped[-1 - number] for number in self._ids[grouped].tolist()]
+        if texts:
+            self._ids[grouped] = shards.pieces.commonest
+        codes = shards.pieces.tokens(self._ids, cuts)
+        owners = (np.searchsorted(cuts, grouped, side="right") - 1).tolist()
+        codes[grouped] = list(map(shards.pieces.text, owners, texts))
+        shards.packer.integers(codes, cuts)
 
 
 def _places(tokens: Integers, inner: Integers) -> Integers:
@@ -168,7 +169,8 @@ def _pieces(
     if not at.size:
         return tokens, [], at
     # A character can only be where parts of one stand side by side in one window.
-    begins = np.flatnonzero(np.isin(at, first) | (np.diff(at, prepend=-1) != 1)).tolist()
+    starts_window = first[np.searchsorted(first, at, side="right") - 1] == at
+    begins = np.flatnonzero(starts_window | (np.diff(at, prepend=-1) != 1)).tolist()
     parts: list[int] = tokens[at].tolist()
     flags, texts = list[bool](), list[str]()
     for start, stop in itertools.pairwise([*begins, len(parts)]):
@@ -209,27 +211,20 @@ def _spliced(
     return np.concatenate([*parts, values[done:]])
 
 
-class ReadEffects:
-    """The effects on the top examples of all features of a read."""
-
-    def __init__(self, read: Block, effects: pa.Table, vocabulary: Vocabulary) -> None:
-        """`effects` are the rows of the table effects of these features."""
-        kept, self._lengths, self._effects = _shown_effects(effects, read)
-        features, self._ranks = (effects[name].to_numpy()[kept] for name in ("feature_idx", "rank"))
-        self._counts = np.bincount(features - read.start, minlength=read.size)
-        self._rows: list[int] = row_bounds(self._counts).tolist()
-        self._places: list[int] = row_bounds(self._lengths).tolist()
-        self._lists = [_Listed(effects[name], kept, vocabulary) for name in ("raised", "lowered")]
-
-    def put(self, packer: Packer, pieces: ShardPieces, first: int, last: int) -> None:
-        """Put those of the features first <= i < last, counted from the first of the read."""
-        packer.integers(self._counts[first:last])
-        part = slice(self._rows[first], self._rows[last])
-        for values in (self._ranks, self._lengths, *(listed.counts for listed in self._lists)):
-            packer.integers(values[part])
-        packer.singles(self._effects[self._places[part.start] : self._places[part.stop]])
-        for listed in self._lists:
-            listed.put(packer, pieces, part)
+def put_effects(shards: Shards, read: Block, effects: pa.Table, vocabulary: Vocabulary) -> None:
+    """Put the effects on the top examples of all features of `read`, the rows `effects` of their table."""
+    packer = shards.packer
+    kept, lengths, values = _shown_effects(effects, read)
+    features, ranks = (effects[name].to_numpy()[kept] for name in ("feature_idx", "rank"))
+    counts = np.bincount(features - read.start, minlength=read.size)
+    cuts = shards.cuts(row_bounds(counts))
+    listed = [_Listed(effects[name], kept, vocabulary) for name in ("raised", "lowered")]
+    packer.integers(counts, shards.edges.tolist())
+    for numbers in (ranks, lengths, *(each.counts for each in listed)):
+        packer.integers(numbers, cuts)
+    packer.singles(values, row_bounds(lengths)[cuts].tolist())
+    for each in listed:
+        each.put(shards, cuts)
 
 
 class _Listed:
@@ -239,19 +234,18 @@ class _Listed:
         bounds, entries = flatten(column)
         self.counts: Integers = np.diff(bounds)[kept]
         """[n_kept] entries of each row."""
-        self._bounds: list[int] = row_bounds(self.counts).tolist()
         chosen = ranges(bounds[kept], self.counts)
         tokens, self._measured, self._direct = (
             entries.field(number).to_numpy(zero_copy_only=False)[chosen] for number in range(3)
         )
         self._tokens = vocabulary.known(tokens.astype(np.int32))
 
-    def put(self, packer: Packer, pieces: ShardPieces, rows: slice) -> None:
-        """Put the entries of the kept `rows`."""
-        part = slice(self._bounds[rows.start], self._bounds[rows.stop])
-        packer.integers(pieces.tokens(self._tokens[part]))
-        packer.singles(self._measured[part])
-        packer.singles(self._direct[part])
+    def put(self, shards: Shards, rows: Cuts) -> None:
+        """Put the entries, shard n having those of the kept rows[n] to rows[n + 1] - 1."""
+        cuts = row_bounds(self.counts)[rows].tolist()
+        shards.packer.integers(shards.pieces.tokens(self._tokens, cuts), cuts)
+        shards.packer.singles(self._measured, cuts)
+        shards.packer.singles(self._direct, cuts)
 
 
 def _shown_effects(rows: Any, block: Block) -> tuple[Integers, Integers, NDArray[np.float32]]:

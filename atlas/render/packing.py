@@ -16,16 +16,17 @@ A reader takes integers, singles and doubles in the order in which they were put
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from atlas.stats.ragged import row_bounds
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAGIC = b"AF1\n"
@@ -33,58 +34,57 @@ MAGIC = b"AF1\n"
 
 _LEVELS = (4, 1, 2, 1)
 """Effort per part: more than this costs integers and singles much time for little room."""
-_MANY = 256
+_AT_ONCE = 4096
+"""Integers per shard from which each shard is packed for itself: more no longer fit the processor's cache."""
 _RAW_DEFLATE = -15
 _WIDEST = 8
 """Bytes of a varint that still fit into a machine word."""
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LAST_BLOCK = b"\x03\x00"
 
+Cuts = Sequence[int]
+"""[n_shards + 1] where the part of each shard begins in a row of numbers, and where the last one ends."""
+
 
 class Packer:
-    """Gathers the numbers of one shard."""
+    """Gathers the numbers of consecutive shards, of all of them at once.
 
-    def __init__(self) -> None:
-        self._integers: list[bytes] = []
-        self._waiting: list[NDArray[np.int64]] = []
-        self._singles: list[NDArray[np.float32]] = []
-        self._doubles: list[NDArray[np.float64]] = []
+    A shard holds so few that every call of numpy costs more than its work.
+    """
 
-    def integers(self, values: NDArray[Any]) -> None:
-        """Put non-negative integers below 2**63."""
-        if values.size < _MANY:
-            self._waiting.append(values)
-            return
-        # Packed for themselves: so larger ones elsewhere cost many small ones nothing.
-        self._settle()
-        self._integers.append(varints(values))
+    def __init__(self, shards: int) -> None:
+        self._integers: list[list[bytes]] = [[] for _ in range(shards)]
+        self._singles: list[tuple[NDArray[np.float32], Cuts]] = []
+        self._doubles: list[tuple[NDArray[np.float64], Cuts]] = []
 
-    def signed(self, values: NDArray[Any]) -> None:
+    def integers(self, values: NDArray[Any], cuts: Cuts) -> None:
+        """Put non-negative integers below 2**63, values[cuts[n]:cuts[n + 1]] into shard n."""
+        for packed, part in zip(self._integers, varint_parts(values, cuts), strict=True):
+            packed.append(part)
+
+    def integers_of(self, shard: int, values: NDArray[Any]) -> None:
+        """Put non-negative integers below 2**63 into `shard` alone."""
+        self._integers[shard].append(varints(values))
+
+    def signed(self, values: NDArray[Any], cuts: Cuts) -> None:
         """Put integers of both signs: 0, -1, 1, -2 … become 0, 1, 2, 3 …."""
-        self.integers(zigzag(values))
+        self.integers(zigzag(values), cuts)
 
-    def singles(self, values: NDArray[Any]) -> None:
+    def singles(self, values: NDArray[Any], cuts: Cuts) -> None:
         """Put float32 numbers; what is not finite becomes NaN."""
-        self._singles.append(values.astype(np.float32, copy=False))
+        self._singles.append((_finite(values.astype(np.float32, copy=False)), cuts))
 
-    def doubles(self, values: NDArray[Any]) -> None:
+    def doubles(self, values: NDArray[Any], cuts: Cuts) -> None:
         """Put float64 numbers; what is not finite becomes NaN."""
-        self._doubles.append(values.astype(np.float64, copy=False))
+        self._doubles.append((_finite(values.astype(np.float64, copy=False)), cuts))
 
-    def parts(self, text: dict[str, Any]) -> list[bytes]:
-        """The parts of the shard with `text` as its JSON; put together they are its bytes."""
-        self._settle()
-        words = json.dumps(text, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        integers = b"".join(self._integers)
-        singles = _joined(self._singles, np.float32)
-        doubles = _joined(self._doubles, np.float64)
-        head = struct.pack("<4I", len(words), len(integers), singles.size, doubles.size)
-        return [MAGIC + head + words, integers, _planes(singles), _planes(doubles)]
-
-    def _settle(self) -> None:
-        if self._waiting:
-            self._integers.append(varints(np.concatenate(self._waiting, dtype=np.int64)))
-            self._waiting = []
+    def parts(self, shard: int, text: bytes) -> list[bytes]:
+        """The parts of `shard` with `text` as its JSON; put together they are its bytes."""
+        integers = b"".join(self._integers[shard])
+        singles = _joined(self._singles, shard, np.float32)
+        doubles = _joined(self._doubles, shard, np.float64)
+        head = struct.pack("<4I", len(text), len(integers), singles.size, doubles.size)
+        return [MAGIC + head + text, integers, _planes(singles), _planes(doubles)]
 
 
 def zigzag(values: NDArray[Any]) -> NDArray[np.int64]:
@@ -95,13 +95,26 @@ def zigzag(values: NDArray[Any]) -> NDArray[np.int64]:
 
 def varints(values: NDArray[Any]) -> bytes:
     """Non-negative integers as LEB128: seven bits a byte, lowest first, the eighth set but on the last."""
-    if not values.size:
-        return b""
-    width = max(1, -(-int(values.max()).bit_length() // 7))
+    return varint_parts(values, (0, values.size))[0]
+
+
+def varint_parts(values: NDArray[Any], cuts: Cuts) -> list[bytes]:
+    """`varints` of values[cuts[n]:cuts[n + 1]], for each n."""
+    if cuts[-1] - cuts[0] > _AT_ONCE * (len(cuts) - 1) > _AT_ONCE:
+        return [varints(values[first:last]) for first, last in pairwise(cuts)]
+    data, ends = _leb128(values[cuts[0] : cuts[-1]], np.asarray(cuts) - cuts[0])
+    return [data[first:last] for first, last in pairwise(ends)]
+
+
+def _leb128(values: NDArray[Any], cuts: NDArray[np.int64]) -> tuple[bytes, list[int]]:
+    """`varints` of `values`, and at which byte each of the values `cuts` begins."""
+    width = max(1, -(-int(values.max()).bit_length() // 7)) if values.size else 1
     if width == 1:
-        return values.astype(np.uint8).tobytes()
+        return values.astype(np.uint8).tobytes(), cuts.tolist()
     if width > _WIDEST:
-        return b"".join(map(_varint, values.tolist()))
+        found = list(map(_varint, values.tolist()))
+        ends = row_bounds(np.fromiter(map(len, found), np.int64, len(found)))
+        return b"".join(found), ends[cuts].tolist()
     # All bytes of a number at once, in one word; and which of them there are, as a word of flags.
     word = np.uint32 if width <= np.uint32().nbytes else np.uint64
     rest = values.astype(word)
@@ -115,7 +128,8 @@ def varints(values: NDArray[Any]) -> bytes:
     little = np.dtype(word).newbyteorder("<")
     data, kept = (found.astype(little, copy=False).view(np.uint8) for found in (cells, used))
     # Several times faster than data[kept], which waits for each flag.
-    return data.take(np.flatnonzero(kept.view(np.bool_))).tobytes()
+    places = np.flatnonzero(kept.view(np.bool_))
+    return data.take(places).tobytes(), np.searchsorted(places, cuts * word().nbytes).tolist()
 
 
 def _varint(value: int) -> bytes:
@@ -139,10 +153,14 @@ def gzip_parts(parts: Sequence[bytes]) -> bytes:
     return b"".join(packed)
 
 
-def _joined(arrays: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
-    values = np.concatenate(arrays) if arrays else np.empty(0, dtype)
+def _finite(values: NDArray[Any]) -> NDArray[Any]:
     known = np.isfinite(values)
-    return values if known.all() else np.where(known, values, dtype(np.nan))
+    return values if known.all() else np.where(known, values, values.dtype.type(np.nan))
+
+
+def _joined(rows: Sequence[tuple[NDArray[Any], Cuts]], shard: int, dtype: type) -> NDArray[Any]:
+    parts = [values[cuts[shard] : cuts[shard + 1]] for values, cuts in rows]
+    return np.concatenate(parts) if parts else np.empty(0, dtype)
 
 
 def _planes(values: NDArray[Any]) -> bytes:

@@ -9,12 +9,13 @@ the page itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atlas.render.numbers import decimal, exact, integer, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from atlas.schema import ColumnInfo
 
 UNIT_WORDS = {
@@ -74,18 +75,12 @@ class Card:
     """What it holds."""
 
 
-def scalar_row(column: ColumnInfo, value: Any) -> ScalarRow:
-    """A scalar column as one line."""
-    return ScalarRow(
-        column.name, column.label, number_text(value, column.unit), _unit_after(column.label, column.unit)
-    )
-
-
-@cache
-def _unit_after(label: str, unit: str) -> str:
-    """The word for `unit` with a space before it; empty where `label` says it."""
+def scalar_rows(column: ColumnInfo, values: Sequence[Any]) -> list[ScalarRow]:
+    """A scalar column as one line per feature."""
+    name, label, unit = column.name, column.label, column.unit
     words = unit_words(unit)
-    return f" {words}" if words and words not in label.split() else ""
+    after = f" {words}" if words and words not in label.split() else ""
+    return [ScalarRow(name, label, number_text(value, unit), after) for value in values]
 
 
 def number_text(value: Any, unit: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import string
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atlas.stats.lists import flat_numbers
+from atlas.stats.ragged import ranges, row_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +36,10 @@ _SAMPLED = 16
 _DIGITS = string.digits + string.ascii_lowercase
 
 
+as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+"""A value as JSON, as short as it goes; `ValueError` for NaN."""
+
+
 class CommonPieces:
     """The tokens that the examples hold most, the frequent ones first: small numbers pack better.
 
@@ -53,6 +60,13 @@ class CommonPieces:
         self.index = np.full(vocabulary.size, -1, np.int32)
         """[vocabulary.size] place of each token in `texts`; -1 for one that is not common."""
         self.index[order] = np.arange(len(order))
+        self.commonest = int(order[0])
+        """The token whose place is 0."""
+
+    @cached_property
+    def json_texts(self) -> list[str]:
+        """[vocabulary.size] the text of each token as JSON: rare ones stand in many shards."""
+        return list(map(as_json, self.vocabulary.texts(range(self.vocabulary.size))))
 
     @property
     def payload(self) -> PiecesShard:
@@ -89,46 +103,50 @@ def common_pieces(store: AtlasStore, vocabulary: Vocabulary) -> CommonPieces:
 
 
 class ShardPieces:
-    """Numbers of the pieces of one shard: the common ones first, then those of its own."""
+    """Numbers of the pieces of consecutive shards: in each the common ones first, then those of its own."""
 
-    def __init__(self, common: CommonPieces) -> None:
+    def __init__(self, common: CommonPieces, shards: int) -> None:
+        self.own: list[list[str]] = [[] for _ in range(shards)]
+        """Of each shard the texts of the pieces that are not common, as JSON."""
         self._common = common
-        self._numbers = common.index.copy()
-        self._texts: dict[str, int] = {}
-        self.own: list[str] = []
-        """Texts of the pieces that are not common."""
+        self._texts: list[dict[str, int]] = [{} for _ in range(shards)]
+        self._numbers = np.zeros(shards * common.vocabulary.size, np.int32)
+        """[n_shards * vocabulary.size] 1 + the number of each token that a shard has of its own, else 0."""
 
-    def tokens(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Number of each of the known `ids`, each being a piece by itself."""
-        found = self._numbers.take(ids)
+    def tokens(self, ids: NDArray[np.integer], cuts: Sequence[int]) -> NDArray[np.int32]:
+        """Number of each of the known `ids`, each a piece by itself, ids[cuts[n]:cuts[n + 1]] in shard n."""
+        found = self._common.index.take(ids)
         places = np.flatnonzero(found < 0)
         if places.size:
-            missing = ids[places]
-            # Several times faster than np.unique: a vocabulary is short.
-            seen = np.zeros(self._numbers.size, np.bool_)
-            seen[missing] = True
-            rare = np.flatnonzero(seen)
-            first = len(self._common.texts) + len(self.own)
-            self._numbers[rare] = np.arange(first, first + rare.size)
-            self.own += self._common.vocabulary.texts(rare.tolist())
-            found[places] = self._numbers[missing]
-        return found.astype(np.int64)
+            shards = np.searchsorted(cuts, places, side="right") - 1
+            keys = shards * self._common.vocabulary.size + ids[places]
+            self._add(keys[self._numbers[keys] == 0])
+            found[places] = self._numbers[keys] - 1
+        return found
 
-    def known(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
-        """`ids` with unknown ones replaced by the one that stands for them."""
-        return self._common.vocabulary.known(ids)
+    def _add(self, keys: NDArray[np.int64]) -> None:
+        """Give numbers to tokens that have none, `keys` being their places in `_numbers`."""
+        # Several times faster than np.unique: a vocabulary is short.
+        seen = np.zeros(self._numbers.size, np.bool_)
+        seen[keys] = True
+        new = np.flatnonzero(seen)
+        shards, tokens = np.divmod(new, self._common.vocabulary.size)
+        counts = np.bincount(shards, minlength=len(self.own))
+        first = np.array([len(own) for own in self.own]) + len(self._common.texts)
+        self._numbers[new] = 1 + ranges(first, counts)
+        texts = list(map(self._common.json_texts.__getitem__, tokens.tolist()))
+        for own, (start, stop) in zip(self.own, pairwise(row_bounds(counts).tolist()), strict=True):
+            own.extend(texts[start:stop])
 
-    def whole(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """For each of the known `ids` whether it is whole characters, and so a piece by itself."""
-        return self._common.vocabulary.whole(ids)
+    @property
+    def commonest(self) -> int:
+        """A token that has a number in every shard."""
+        return self._common.commonest
 
-    def group(self, ids: Sequence[int]) -> list[tuple[str, int]]:
-        """(text, number of tokens) of the pieces that neighbours make up, all of them parts of characters."""
-        return self._common.vocabulary.group(ids)
-
-    def text(self, text: str) -> int:
-        """Number of a piece that is no token by itself."""
-        if text not in self._texts:
-            self._texts[text] = len(self._common.texts) + len(self.own)
-            self.own.append(text)
-        return self._texts[text]
+    def text(self, shard: int, text: str) -> int:
+        """Number in `shard` of a piece that is no token by itself."""
+        known, own = self._texts[shard], self.own[shard]
+        if text not in known:
+            known[text] = len(self._common.texts) + len(own)
+            own.append(as_json(text))
+        return known[text]

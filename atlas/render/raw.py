@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from atlas.stats.lists import flatten
-from atlas.stats.ragged import row_bounds
+from atlas.stats.ragged import ranges, row_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,17 +46,17 @@ class RawColumn:
         start, stop = int(bounds[0]), int(bounds[-1])
         return RawColumn(valid, tuple(field[start:stop] for field in self.fields), bounds - start)
 
-    def first(self, at: int, most: int) -> list[tuple[Any, ...]]:
-        """Of lists: the first entries of feature `at`, at most so many, as `values` has them."""
-        bounds, entries = self._entries
-        start = bounds[at]
-        return entries[start : min(bounds[at + 1], start + most)]
-
-    @cached_property
-    def _entries(self) -> tuple[list[int], list[tuple[Any, ...]]]:
-        """Of lists: offsets and all entries."""
-        bounds = [0] * (len(self.valid) + 1) if self.offsets is None else self.offsets.tolist()
-        return bounds, list(zip(*(_plain(field) for field in self.fields), strict=True))
+    def heads(self, most: int) -> list[list[tuple[Any, ...]]]:
+        """Of lists: at most so many first entries of each feature, as `values` has them; none for none."""
+        offsets = np.asarray(self.offsets)
+        counts = np.minimum(np.diff(offsets), most)
+        chosen = ranges(offsets[:-1], counts)
+        fields = tuple(
+            [field[at] for at in chosen.tolist()] if isinstance(field, list) else field[chosen]
+            for field in self.fields
+        )
+        entries = list(zip(*map(_plain, fields), strict=True))
+        return [entries[first:last] for first, last in pairwise(row_bounds(counts).tolist())]
 
     def values(self) -> list[Any]:
         """As Python values: numbers, texts, lists of tuples; None where there is none, and for NaN."""
@@ -67,11 +67,10 @@ class RawColumn:
             return [
                 value if known else None for value, known in zip(numbers, self.valid.tolist(), strict=True)
             ]
-        bounds, entries = self._entries
-        return [
-            entries[bounds[at] : bounds[at + 1]] if known else None
-            for at, known in enumerate(self.valid.tolist())
-        ]
+        rows = self.heads(
+            self.fields[0].size if isinstance(self.fields[0], np.ndarray) else len(self.fields[0])
+        )
+        return [row if known else None for row, known in zip(rows, self.valid.tolist(), strict=True)]
 
 
 def raw_column(column: pa.ChunkedArray, places: NDArray[np.int64], size: int) -> RawColumn:

@@ -11,14 +11,18 @@ from __future__ import annotations
 import html
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
 from markupsafe import Markup, escape
 
 from atlas.text import SPACE_MARK, badges, display_text, is_bidi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 Shown = Markup
 """Data text made visible and escaped."""
@@ -28,11 +32,7 @@ HEAT_STEPS = 9
 
 _NEWLINE = "<i>↵</i>\n"
 _KEPT = {ord("\n"): None, ord("\t"): None}
-_ASCII = {
-    code: html.escape(display_text(chr(code)), quote=False)
-    for code in range(128)
-    if html.escape(display_text(chr(code)), quote=False) != chr(code)
-}
+_ASCII = [html.escape(display_text(chr(code)), quote=False) for code in range(128)]
 """What `_between(display_text(…))` makes of single characters, for texts of nothing else."""
 
 
@@ -95,6 +95,48 @@ def brief(pieces: Sequence[str], peak: int) -> Shown:
     """The window of whole-character `pieces` on one line, that at `peak` in a `<mark>`."""
     before, own, after = "".join(pieces[:peak]).lstrip(), pieces[peak], "".join(pieces[peak + 1 :]).rstrip()
     return Markup(f"{_inline(before)}<mark>{_inline(own)}</mark>{_inline(after)}")  # noqa: S704 - escaped by _inline
+
+
+class BriefPieces:
+    """Pieces of text as `brief` writes them, made once for many windows.
+
+    Each character is written alike whatever stands beside it, so pieces can be written one by one.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        plain = [_inline(text) for text in texts]
+        pairs = list(zip(texts, plain, strict=True))
+        self.blank = np.array([not text.strip() for text in texts], np.bool_)
+        """[n_texts] whether it is nothing but white space."""
+        self._forms = np.array(
+            [
+                plain,
+                [self._stripped(text, text.lstrip(), whole) for text, whole in pairs],
+                [self._stripped(text, text.rstrip(), whole) for text, whole in pairs],
+                [f"<mark>{whole}</mark>" for whole in plain],
+                [""] * len(plain),
+            ],
+            object,
+        )
+
+    @staticmethod
+    def _stripped(text: str, rest: str, whole: str) -> str:
+        return whole if len(rest) == len(text) else _inline(rest)
+
+    def lines(
+        self, texts: NDArray[np.integer], forms: NDArray[np.integer], bounds: Sequence[int]
+    ) -> list[Shown]:
+        """Windows on one line each: window n is texts[bounds[n]:bounds[n + 1]], each by its number.
+
+        `forms` says how each is written: one of `WHOLE`, `NO_SPACE_BEFORE`, `NO_SPACE_AFTER`, `MARKED` and
+        `LEFT_OUT`.
+        """
+        pieces: list[str] = self._forms[forms, texts].tolist()
+        return [Markup("".join(pieces[first:last])) for first, last in pairwise(bounds)]  # noqa: S704 - escaped by _inline
+
+
+WHOLE, NO_SPACE_BEFORE, NO_SPACE_AFTER, MARKED, LEFT_OUT = range(5)
+"""How `BriefPieces` writes a piece."""
 
 
 def _inline(text: str) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import jinja2
+from jinja2.compiler import CodeGenerator
+from markupsafe import Markup, escape
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -24,6 +26,9 @@ from atlas.store.files import read_bytes, sha256_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from jinja2.compiler import Frame
+    from jinja2.nodes import Expr
 
     from atlas.render.contexts import Page
     from atlas.render.parts import WatchedSite
@@ -163,12 +168,32 @@ def _read_theme_file(path: Path) -> ThemeFile:
         ) from error
 
 
+def _escaped(value: object) -> str:
+    """`value` escaped; what is markup already as it is: half of what pages print."""
+    return value if type(value) is Markup else escape(value)
+
+
+class _Generator(CodeGenerator):
+    """Compiles templates so that they escape by `_escaped`."""
+
+    def _output_child_pre(self, node: Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
+        if frame.eval_ctx.volatile:
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("environment.escaped(")
+
+
+class _Environment(jinja2.Environment):
+    code_generator_class = _Generator
+    escaped = staticmethod(_escaped)
+
+
 class Templates:
     """All templates of a theme, compiled once. Autoescape is on everywhere; there is no filter against it."""
 
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
-        self._environment = jinja2.Environment(
+        self._environment = _Environment(
             loader=_ChainLoader(theme),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
@@ -178,8 +203,8 @@ class Templates:
             keep_trailing_newline=False,
         )
         del self._environment.filters["safe"]
-        self._made: dict[tuple[str, ...], str] = {}
-        self._made_for: dict[int, dict[tuple[str, ...], str]] = {}
+        self._made: dict[tuple[str, ...], Markup] = {}
+        self._made_for: dict[int, dict[tuple[str, ...], Markup]] = {}
         cast("dict[str, Any]", self._environment.globals)["once"] = self._once
 
     def render(self, name: str, site: SiteFrame | WatchedSite, page: Page) -> bytes:
@@ -194,7 +219,7 @@ class Templates:
                 fix="correct the theme",
             ) from error
 
-    def _once(self, *key: str, caller: Callable[[], str]) -> str:
+    def _once(self, *key: str, caller: Callable[[], Markup]) -> Markup:
         """What `{% call once(…) %}` encloses, drawn once for each `key` and `site`: many pages share it."""
         if key not in self._made:
             self._made[key] = caller()

@@ -11,6 +11,7 @@ import numpy as np
 
 from atlas.render.choice import Choice
 from atlas.stats.lists import flat_numbers
+from atlas.stats.ragged import ranges
 from atlas.text import group_pieces
 
 if TYPE_CHECKING:
@@ -174,33 +175,28 @@ class Windows:
     def tops(self, feature_idx: int, count: int) -> list[int]:
         """Numbers of the strongest examples of a feature, at most `count`."""
         numbers, bounds = self._tops
-        first, last = bounds[feature_idx - self._start : feature_idx - self._start + 2]
-        return numbers[first : min(first + count, last)]
+        first, last = bounds[feature_idx - self._start : feature_idx - self._start + 2].tolist()
+        return numbers[first : min(first + count, last)].tolist()
+
+    def all_tops(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """`tops` of all features one after the other, and how many each has."""
+        numbers, bounds = self._tops
+        counts = np.minimum(np.diff(bounds), count)
+        return numbers[ranges(bounds[:-1], counts)], counts
 
     @cached_property
-    def _tops(self) -> tuple[list[int], list[int]]:
+    def _tops(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Numbers of all windows of the group 'top', and the first of these of each feature and the end."""
         top = self.groups.index("top") if "top" in self.groups else -1
         numbers = np.flatnonzero(self.group == top)
-        return numbers.tolist(), np.searchsorted(numbers, self._bounds).tolist()
+        return numbers, np.searchsorted(numbers, self._bounds)
 
     def brief(self, number: int, before: int, after: int) -> tuple[list[str], int]:
         """At most so many pieces before and after the own piece of window `number`, and the index of that."""
-        first, stop, peak, strange = self._places[number]
-        if strange:
-            pieces, owners = self.pieces(number)
-            peak = owners[peak]
-            start = max(0, peak - before)
-            return pieces[start : peak + after + 1], peak - start
+        pieces, owners = self.pieces(number)
+        peak = owners[int(self.peak[number])]
         start = max(0, peak - before)
-        last = min(first + peak + after + 1, stop)
-        return self._vocabulary.texts(self.tokens[first + start : last].tolist()), peak - start
-
-    @cached_property
-    def _places(self) -> list[tuple[int, int, int, bool]]:
-        """Of each window its start, its end, its peak and whether it is strange, as plain numbers."""
-        columns = (self.starts, self.ends, self.peak, self.strange)
-        return list(zip(*(column.tolist() for column in columns), strict=True))
+        return pieces[start : peak + after + 1], peak - start
 
     def window(self, number: int) -> Window:
         """Window `number` as text."""

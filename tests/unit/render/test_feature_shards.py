@@ -18,10 +18,10 @@ from atlas.render.builder import Builder, SaeFiles
 from atlas.render.choice import Choice
 from atlas.render.dataset import Block
 from atlas.render.features import Explanations
-from atlas.render.packed_columns import Histograms
+from atlas.render.packed_columns import Histograms, Shards
 from atlas.render.packing import Packer
 from atlas.render.pieces import CommonPieces
-from atlas.render.raw import raw_column
+from atlas.render.raw import RawColumn, raw_column
 from atlas.schema import HISTOGRAM
 from atlas.store import AtlasStore
 from atlas.text import group_pieces
@@ -280,12 +280,43 @@ def text_at(shard: dict[str, Any], example: dict[str, Any]) -> str:
 
 
 def test_the_same_features_give_the_same_bytes(files: SaeFiles):
-    block = files.data.block(0, 16)
-    first = files._shards.parts(block, ["x"] * 16)
-    assert first == files._shards.parts(files.data.block(0, COUNT).part(0, 16), ["x"] * 16)
+    hashes = ["x"] * 16
+    for size, per_read in ((16, 1), (16, 3), (7, 2)):
+        for block in files.data.blocks(size, per_read):
+            own = hashes[: block.size]
+            alone = files._shards.parts(files.data.block(block.start, block.stop), own)
+            assert files._shards.parts(block, own) == alone
+
+
+def test_a_shard_is_of_features_that_were_read_for_one(files: SaeFiles):
+    with pytest.raises(ValueError, match="no part of what was read"):
+        files._shards.parts(files.data.block(0, COUNT).part(0, 16), ["x"] * 16)
+
+
+@pytest.mark.parametrize("most_common", [3, 12])
+def test_shards_with_pieces_of_their_own_are_packed_alike(
+    files: SaeFiles, builder: Builder, most_common: int
+):
+    common = CommonPieces(builder.vocabulary, np.arange(builder.vocabulary.size))
+    common.texts = common.texts[:most_common]
+    common.index[common.index >= most_common] = -1
+    maker = dataclasses.replace(files._shards, common=common)
+    for block in files.data.blocks(5, 4):
+        alone = maker.parts(files.data.block(block.start, block.stop), ["x"] * block.size)
+        assert maker.parts(block, ["x"] * block.size) == alone
 
 
 EDGES = st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=2, max_size=8, unique=True).map(sorted)
+
+
+def packed(column: RawColumn, edges: tuple[int, ...]) -> list[list[bytes]]:
+    """The bins of a column, in the shards that begin at `edges`."""
+    packer = Packer(len(edges) - 1)
+    Histograms(column).put(Shards(packer, NO_PIECES, [], np.array(edges)))
+    return [packer.parts(number, b"{}") for number in range(len(edges) - 1)]
+
+
+NO_PIECES: Any = None
 
 
 def histogram_of(rows: list[list[tuple[float, float, int]] | None]) -> tuple[list[Any], int]:
@@ -295,14 +326,13 @@ def histogram_of(rows: list[list[tuple[float, float, int]] | None]) -> tuple[lis
         for row in rows
     ]
     column = raw_column(pa.chunked_array([pa.array(values, HISTOGRAM)]), np.arange(len(rows)), len(rows))
-    packer = Packer()
-    Histograms(column).put(packer, 0, len(rows))
-    reader = Reader(b"".join(packer.parts({})))
+    (parts,) = packed(column, (0, len(rows)))
+    reader = Reader(b"".join(parts))
     lengths = [len(row or ()) for row in rows]
     assert reader.integers(len(rows)) == [0 if row is None else 1 + len(row) for row in rows]
     lower, upper, counts = _histogram(reader, lengths)
     reader.finish()
-    again = Reader(b"".join(packer.parts({})))
+    again = Reader(b"".join(parts))
     return list(zip(lower, upper, counts, strict=True)), again.integers(len(rows) + 1)[-1]
 
 
@@ -362,12 +392,10 @@ def test_histograms_read_together_are_packed_each_on_its_own(files: SaeFiles):
         for row in rows
     ]
     column = raw_column(pa.chunked_array([pa.array(values, HISTOGRAM)]), np.arange(len(rows)), len(rows))
-    together = Histograms(column)
-    for first, last in ((0, 1), (0, 2), (2, 3), (3, 4), (4, 5), (1, 5)):
-        alone, part = Packer(), Packer()
-        Histograms(column.part(first, last)).put(alone, 0, last - first)
-        together.put(part, first, last)
-        assert part.parts({}) == alone.parts({})
+    for edges in ((0, 1, 2, 3, 4, 5), (0, 2, 5), (0, 3, 4, 5), (0, 1, 5), (0, 5)):
+        parts = packed(column, edges)
+        for part, (first, last) in zip(parts, itertools.pairwise(edges), strict=True):
+            assert [part] == packed(column.part(first, last), (0, last - first))
 
 
 def test_blocks_of_a_read_are_packed_as_if_read_alone(files: SaeFiles):

@@ -80,12 +80,12 @@ def test_nothing_counted_is_said_so():
     [(0, 1000, ["dead"]), (5, 1000, []), (100, 1000, []), (101, 1000, ["dense"])],
 )
 def test_badges(count: int, total: int, labels: list[str]):
-    assert [badge.label for badge in badges(values(count, total), 7)] == labels
+    assert [badge.label for badge in badges(values(count, total), [], 7)] == labels
 
 
 @pytest.mark.parametrize(("single", "labels"), [(1, ["single-token"]), (0, []), (None, [])])
 def test_a_feature_of_one_token_is_said_to_be(single: int | None, labels: list[str]):
-    assert [badge.label for badge in badges(values(5, single_token=single), 7)] == labels
+    assert [badge.label for badge in badges(values(5, single_token=single), [], 7)] == labels
 
 
 @pytest.mark.parametrize(
@@ -95,17 +95,16 @@ def test_a_feature_of_one_token_is_said_to_be(single: int | None, labels: list[s
         ([(3, 0.949)], "", ""),
         ([(3, None)], "", ""),
         ([], "", ""),
-        (None, "", ""),
     ],
 )
-def test_a_duplicate_leads_to_its_double(neighbours: list | None, label: str, href: str):
-    found = badges(values(5) | {"neighbours": neighbours}, 7)
+def test_a_duplicate_leads_to_its_double(neighbours: list, label: str, href: str):
+    found = badges(values(5), neighbours, 7)
     assert [(badge.label, badge.href) for badge in found] == ([(label, href)] if label else [])
 
 
 def test_a_feature_without_a_count_is_not_called_dead():
     assert not is_dead(values(None))
-    assert badges({}, 7) == ()
+    assert badges({}, [], 7) == ()
     assert nothing_to_show({}, 5) == ("No examples of this feature were kept.",)
 
 

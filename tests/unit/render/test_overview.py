@@ -303,12 +303,10 @@ class TestAbout:
 class TestLists:
     @pytest.fixture
     def files(self, builder: Builder) -> SaeFiles:
-        files = SaeFiles(builder, builder.store.manifest.saes[0])
-        files.lists.add(files.data.block(0, 40))
-        return files
+        return SaeFiles(builder, builder.store.manifest.saes[0])
 
     def test_a_row_per_feature(self, files: SaeFiles, store: AtlasStore):
-        (page,) = files.lists.lists()
+        page = files.lists.page(0)
         assert page.head.path == "alpha/0/index.html"
         assert [row.feature_idx for row in page.rows] == list(range(40))
         rows = store.read("features", "alpha").to_pylist()
@@ -326,8 +324,9 @@ class TestLists:
 
     def test_lists_are_a_thousand_long(self, files: SaeFiles, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(files.data, "n_features", 2001)
-        monkeypatch.setattr(files.lists, "rows", files.lists.rows * 51)
-        pages = list(files.lists.lists())
+        rows = files.lists.rows(0, 40) * 51
+        monkeypatch.setattr(files.lists, "rows", lambda start, stop: rows[start:stop])
+        pages = [files.lists.page(number) for number in range(3)]
         assert [page.label for page in pages] == [f"0{EN}999", f"1000{EN}1999", f"2000{EN}2000"]
         assert [page.head.path for page in pages] == [f"alpha/{number}/index.html" for number in range(3)]
         assert len(pages[0].rows) == 1000

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.render.packed_columns import NumberedTexts
-from atlas.render.packed_examples import _pieces, _places, _steps
+from atlas.render.packed_examples import _numbered, _pieces, _places, _steps
 from atlas.render.packing import Packer
 from atlas.render.pieces import CommonPieces, ShardPieces
 from atlas.render.windows import Vocabulary
@@ -111,51 +114,67 @@ def test_no_window_at_all():
 @given(st.lists(st.text(max_size=2)))
 def test_texts_are_numbered_in_the_order_they_come(texts: list[str]):
     table = NumberedTexts()
-    numbers = table.indices(texts)
-    assert numbers.dtype == np.int64
-    assert [table.texts[number] for number in numbers.tolist()] == texts
+    numbers = [table.index(text) for text in texts]
+    assert [table.texts[number] for number in numbers] == texts
     assert table.texts == list(dict.fromkeys(texts))
-    assert table.indices(texts).tolist() == numbers.tolist()
-    assert [table.index(text) for text in texts] == numbers.tolist()
+    assert [table.index(text) for text in texts] == numbers
 
 
 def test_equal_texts_have_one_number():
     table = NumberedTexts()
-    assert table.indices(["b", "a", "b"]).tolist() == [0, 1, 0]
+    assert [table.index(text) for text in "bab"] == [0, 1, 0]
     assert table.index("c") == 2
     assert table.texts == ["b", "a", "c"]
 
 
-@given(st.lists(st.lists(st.integers(0, len(BYTES) - 1), max_size=9), max_size=5), st.integers(0, 7))
-def test_rare_pieces_are_numbered_call_by_call_in_ascending_order(calls: list[list[int]], n_common: int):
+CALL = st.tuples(*[st.lists(st.integers(0, len(BYTES) - 1), max_size=6)] * 3)
+
+
+@given(st.lists(CALL, max_size=5), st.integers(0, 7))
+def test_rare_pieces_are_numbered_call_by_call_in_ascending_order(
+    calls: list[tuple[list[int], ...]], n_common: int
+):
     counts = np.arange(WORDS.size, dtype=np.int64)
     common = CommonPieces(WORDS, counts)
     common.texts = common.texts[:n_common]
     common.index[common.index >= n_common] = -1
-    pieces = ShardPieces(common)
-    expected = {token: int(common.index[token]) for token in range(WORDS.size) if common.index[token] >= 0}
+    pieces = ShardPieces(common, 3)
+    known = {token: int(common.index[token]) for token in range(WORDS.size) if common.index[token] >= 0}
+    expected = [dict(known) for _ in range(3)]
     for call in calls:
-        for token in sorted(set(call) - set(expected)):
-            expected[token] = len(expected)
-        found = pieces.tokens(np.array(call, np.int32))
-        assert found.dtype == np.int64
-        assert found.tolist() == [expected[token] for token in call]
-    named = [*common.texts, *pieces.own]
-    assert all(named[number] == WORDS.text(token) for token, number in expected.items())
+        for numbers, tokens in zip(expected, call, strict=True):
+            for token in sorted(set(tokens) - set(numbers)):
+                numbers[token] = len(numbers)
+        cuts = [0, *itertools.accumulate(map(len, call))]
+        found = pieces.tokens(np.array([token for tokens in call for token in tokens], np.int32), cuts)
+        assert found.tolist() == [
+            numbers[t] for numbers, tokens in zip(expected, call, strict=True) for t in tokens
+        ]
+    for numbers, own in zip(expected, pieces.own, strict=True):
+        named = [*common.texts, *map(json.loads, own)]
+        assert all(named[number] == WORDS.text(token) for token, number in numbers.items())
     assert (common.index < n_common).all()
 
 
 @given(st.lists(st.lists(st.integers(0, 2**40), max_size=300), max_size=4))
 def test_many_numbers_and_few_are_packed_alike(puts: list[list[int]]):
-    apart, together = Packer(), Packer()
+    apart, together = Packer(1), Packer(1)
     for values in puts:
-        apart.integers(np.array(values, np.int64))
-    together.integers(np.array([value for values in puts for value in values], np.int64))
-    assert apart.parts({}) == together.parts({})
+        apart.integers_of(0, np.array(values, np.int64))
+    together.integers_of(0, np.array([value for values in puts for value in values], np.int64))
+    assert apart.parts(0, b"{}") == together.parts(0, b"{}")
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=4))
+def test_documents_are_numbered_in_each_shard_in_ascending_order(shards: list[list[int]]):
+    cuts = [0, *itertools.accumulate(map(len, shards))]
+    used, places = _numbered(np.array([value for shard in shards for value in shard], np.int64), cuts)
+    assert used == [sorted(set(shard)) for shard in shards]
+    assert places.tolist() == [sorted(set(shard)).index(value) for shard in shards for value in shard]
 
 
 def test_what_is_no_finite_number_is_packed_as_none():
-    plain, odd = Packer(), Packer()
-    plain.singles(np.array([1.0, np.nan], np.float32))
-    odd.singles(np.array([1.0, np.inf], np.float32))
-    assert plain.parts({}) == odd.parts({})
+    plain, odd = Packer(1), Packer(1)
+    plain.singles(np.array([1.0, np.nan], np.float32), (0, 2))
+    odd.singles(np.array([1.0, np.inf], np.float32), (0, 2))
+    assert plain.parts(0, b"{}") == odd.parts(0, b"{}")

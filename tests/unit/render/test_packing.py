@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import math
 import struct
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.render.packing import MAGIC, Packer, gzip_parts, varints, zigzag
+from atlas.render.packing import MAGIC, Packer, gzip_parts, varint_parts, varints, zigzag
 from tests.support.feature_shards import Reader
 
 INTEGERS = st.lists(st.integers(0, 2**62) | st.integers(0, 300), max_size=40)
@@ -33,14 +34,14 @@ def same(found: float | None, value: float) -> bool:
 
 @given(INTEGERS, SIGNED, SINGLES, DOUBLES)
 def test_every_number_comes_back_in_its_turn(integers, signed, singles, doubles):
-    packer = Packer()
-    packer.integers(numbers(integers, np.int64))
-    packer.singles(numbers(singles, np.float32))
-    packer.integers(numbers([value % 70_000 for value in integers], np.int64))
-    packer.signed(numbers(signed, np.int64))
-    packer.doubles(numbers(doubles, np.float64))
-    packer.integers(numbers(integers, np.int64))
-    reader = Reader(b"".join(packer.parts({"any": "text ↵"})))
+    packer = Packer(1)
+    packer.integers(numbers(integers, np.int64), (0, len(integers)))
+    packer.singles(numbers(singles, np.float32), (0, len(singles)))
+    packer.integers_of(0, numbers([value % 70_000 for value in integers], np.int64))
+    packer.signed(numbers(signed, np.int64), (0, len(signed)))
+    packer.doubles(numbers(doubles, np.float64), (0, len(doubles)))
+    packer.integers(numbers(integers, np.int64), (0, len(integers)))
+    reader = Reader(b"".join(packer.parts(0, '{"any":"text ↵"}'.encode())))
     assert reader.text == {"any": "text ↵"}
     assert reader.integers(len(integers)) == integers
     assert reader.integers(len(integers)) == [value % 70_000 for value in integers]
@@ -82,6 +83,35 @@ def test_leb128_at_its_borders(value: int, data: bytes):
     assert varints(np.array([value])) == data
 
 
+@given(st.lists(INTEGERS, min_size=1, max_size=6), st.integers(1, 9))
+def test_stretches_are_packed_as_each_would_be_alone(stretches: list[list[int]], at_once: int):
+    values = numbers([value for stretch in stretches for value in stretch], np.int64)
+    cuts = [0, *itertools.accumulate(map(len, stretches))]
+    alone = [varints(numbers(stretch, np.int64)) for stretch in stretches]
+    assert varint_parts(values, cuts) == alone
+    assert varint_parts(values, cuts[1:]) == alone[1:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("atlas.render.packing._AT_ONCE", at_once)
+        assert varint_parts(values, cuts) == alone
+
+
+@given(st.lists(st.tuples(INTEGERS, SINGLES, DOUBLES), min_size=1, max_size=5))
+def test_a_shard_holds_its_own_numbers_whatever_is_packed_beside_it(shards: list[tuple[list, list, list]]):
+    together = Packer(len(shards))
+    kinds = zip(zip(*shards, strict=True), (np.int64, np.float32, np.float64), strict=True)
+    for (rows, dtype), put in zip(
+        kinds, (together.integers, together.singles, together.doubles), strict=True
+    ):
+        cuts = [0, *itertools.accumulate(map(len, rows))]
+        put(numbers([value for row in rows for value in row], dtype), cuts)
+    for number, (integers, singles, doubles) in enumerate(shards):
+        alone = Packer(1)
+        alone.integers_of(0, numbers(integers, np.int64))
+        alone.singles(numbers(singles, np.float32), (0, len(singles)))
+        alone.doubles(numbers(doubles, np.float64), (0, len(doubles)))
+        assert together.parts(number, b"{}") == alone.parts(0, b"{}")
+
+
 def test_zigzag_alternates():
     assert zigzag(np.array([0, -1, 1, -2, 2, -(2**40)])).tolist() == [0, 1, 2, 3, 4, 2**41 - 1]
 
@@ -102,19 +132,14 @@ def test_parts_of_different_kinds_pack_better_apart():
 
 def test_equal_numbers_give_equal_bytes_without_a_clock():
     def data() -> bytes:
-        packer = Packer()
-        packer.integers(np.arange(5))
-        return gzip_parts(packer.parts({"b": 1, "a": 2}))
+        packer = Packer(1)
+        packer.integers(np.arange(5), (0, 5))
+        return gzip_parts(packer.parts(0, b'{"b":1,"a":2}'))
 
     assert data() == data()
     assert data()[4:8] == b"\0\0\0\0"
 
 
 def test_an_empty_shard_is_its_head():
-    data = b"".join(Packer().parts({}))
+    data = b"".join(Packer(1).parts(0, b"{}"))
     assert data == MAGIC + struct.pack("<4I", 2, 0, 0, 0) + b"{}"
-
-
-def test_what_json_cannot_carry_is_refused():
-    with pytest.raises(ValueError, match="JSON"):
-        Packer().parts({"x": math.nan})

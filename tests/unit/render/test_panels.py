@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atlas.render.panels import full_text, number_text, scalar_row, unit_words
+from atlas.render.panels import full_text, number_text, scalar_rows, unit_words
 from atlas.schema import UNITS, ColumnInfo
 
 
@@ -24,7 +24,11 @@ def column(name: str, kind: str = "scalar", unit: str = "none", label: str = "")
     ],
 )  # fmt: skip
 def test_a_number_on_one_line(info: ColumnInfo, value: float | None, row: tuple[str, ...]):
-    assert tuple(scalar_row(info, value)) == row
+    assert [tuple(found) for found in scalar_rows(info, [value, None])] == [
+        row,
+        (*row[:2], "\N{EN DASH}", row[3]),
+    ]
+    assert scalar_rows(info, []) == []
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -36,26 +36,25 @@ def test_the_most_frequent_come_first_and_equals_by_number(vocabulary, monkeypat
 
 
 def test_a_shard_numbers_its_own_after_the_common_ones(vocabulary, monkeypatch):
-    pieces = ShardPieces(common(vocabulary, monkeypatch, t257=9, t66=4, t65=4))
-    assert pieces.tokens(np.array([RAISE, HUG, 65, HUG, HALF])).tolist() == [0, 4, 1, 4, 3]
-    assert pieces.own == ["<0xE6><0x97>", "🤗"]
-    assert pieces.tokens(np.array([HUG])).tolist() == [4]
-    assert pieces.text("日") == 5
-    assert pieces.text("日") == 5
-    assert pieces.own == ["<0xE6><0x97>", "🤗", "日"]
-    assert pieces.tokens(np.empty(0, np.int32)).tolist() == []
+    pieces = ShardPieces(common(vocabulary, monkeypatch, t257=9, t66=4, t65=4), 2)
+    assert pieces.tokens(np.array([RAISE, HUG, 65, HUG, HALF]), (0, 5, 5)).tolist() == [0, 4, 1, 4, 3]
+    assert pieces.own == [['"<0xE6><0x97>"', '"🤗"'], []]
+    assert pieces.tokens(np.array([HUG, HUG, RAISE]), (0, 1, 3)).tolist() == [4, 3, 0]
+    assert [pieces.text(0, "日"), pieces.text(1, "日"), pieces.text(0, "日")] == [5, 4, 5]
+    assert pieces.own == [['"<0xE6><0x97>"', '"🤗"', '"日"'], ['"🤗"', '"日"']]
+    assert pieces.tokens(np.empty(0, np.int32), (0, 0, 0)).tolist() == []
+    assert pieces.commonest == RAISE
 
 
-def test_neighbours_that_are_parts_of_characters_are_grouped(vocabulary, monkeypatch):
-    pieces = ShardPieces(common(vocabulary, monkeypatch, t65=1))
-    assert pieces.group([HALF, REST, HALF, 0xFF]) == [("日", 2), ("<0xE6><0x97>", 1), ("<0xFF>", 1)]
-    assert pieces.group([]) == []
+def test_neighbours_that_are_parts_of_characters_are_grouped(vocabulary):
+    assert vocabulary.group([HALF, REST, HALF, 0xFF]) == [("日", 2), ("<0xE6><0x97>", 1), ("<0xFF>", 1)]
+    assert vocabulary.group([]) == []
 
 
 def test_unknown_tokens_have_a_piece(vocabulary, monkeypatch):
-    pieces = ShardPieces(common(vocabulary, monkeypatch, t65=1))
-    (number,) = pieces.tokens(pieces.known(np.array([len(TOKENS) + 5], np.int32)))
-    assert pieces.own[number - 3] == "<unknown token>"
+    pieces = ShardPieces(common(vocabulary, monkeypatch, t65=1), 1)
+    (number,) = pieces.tokens(vocabulary.known(np.array([len(TOKENS) + 5], np.int32)), (0, 1))
+    assert pieces.own[0][number - 3] == '"<unknown token>"'
 
 
 def test_a_small_vocabulary_is_common_as_a_whole(builder: Builder, store: AtlasStore):

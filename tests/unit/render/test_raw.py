@@ -85,6 +85,17 @@ def test_a_part_is_the_same_values(values: list, data: st.DataObject):
     assert of(["a"] * len(values), pa.string()).part(first, last).values() == ["a"] * (last - first)
 
 
+@given(st.lists(st.none() | st.lists(ENTRY, max_size=4), max_size=6), st.integers(0, 5))
+def test_heads_are_the_first_entries(values: list, most: int):
+    column = of(values, TOKEN_LIST)
+    assert column.heads(most) == [(row or [])[:most] for row in column.values()]
+
+
+def test_heads_of_sources_are_texts():
+    rows = [[{"name": name, "count": 1, "value": 0.5} for name in "abc"], None, []]
+    assert of(rows, SOURCE_LIST).heads(2) == [[("a", 1, 0.5), ("b", 1, 0.5)], [], []]
+
+
 def test_names_of_sources_stay_texts():
     rows = [[{"name": "a", "count": 1, "value": 0.5}, {"name": None, "count": 2, "value": 0.25}], []]
     assert of(rows, SOURCE_LIST).values() == [[("a", 1, 0.5), ("", 2, 0.25)], []]

@@ -15,6 +15,8 @@ import pytest
 
 from atlas.config import RenderConfig
 from atlas.errors import InputError
+from atlas.render.builder import Builder
+from atlas.render.choice import LEAST, Choice
 from atlas.render.output import MARKER, Output
 from atlas.render.site import SiteReport, plan_site, render_site
 from atlas.render.strips import shown
@@ -408,6 +410,28 @@ def test_a_site_over_its_budget_holds_less_and_says_so(store: AtlasStore, tmp_pa
             for example in group["examples"]:
                 assert example["peak"] <= choice["before"]
                 assert len(example["pieces"]) <= choice["before"] + 1 + choice["after"]
+
+
+@pytest.mark.parametrize(("budget", "measured"), [(None, []), ("1GB", ["everything"])])
+def test_only_what_a_budget_needs_is_estimated(
+    store: AtlasStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    budget: str | None,
+    measured: list[str],
+):
+    import atlas.render.site as site_module
+
+    seen: list[str] = []
+    real = site_module._growing_bytes
+
+    def growing(builder: Builder, choice: Choice) -> int:
+        seen.append(choice.words() if choice == LEAST else "everything")
+        return real(builder, choice)
+
+    monkeypatch.setattr(site_module, "_growing_bytes", growing)
+    render(store, tmp_path / "site", site_budget=budget)
+    assert seen == measured
 
 
 def test_a_site_within_its_budget_holds_everything(site: Site, store: AtlasStore):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pytest
+from markupsafe import Markup
 
 from atlas.config import RenderConfig
 from atlas.errors import InputError
@@ -21,6 +23,12 @@ from tests.support.sites import PageReader
 
 REPOSITORY = Path(__file__).parents[3]
 SLATE = REPOSITORY / "themes" / "slate"
+
+
+class Shouting(str):
+    """Text that is no markup, of a type of its own."""
+
+    __slots__ = ()
 
 
 def make_theme(folder: Path, files: dict[str, str], yaml: str = "extends: default\n") -> Path:
@@ -205,6 +213,26 @@ def test_templates_are_compiled_once(monkeypatch: pytest.MonkeyPatch, store: Atl
     for feature in range(8):
         builder.page(files.pages.page(block, feature))
     assert len(compiled) == len(set(compiled)) < 15
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        ("<&\"'>", "&lt;&amp;&#34;&#39;&gt;"),
+        (Markup("<b>made</b>"), "<b>made</b>"),
+        (Shouting("<i>"), "&lt;i&gt;"),
+        (7, "7"),
+        (None, "None"),
+    ],
+)
+def test_everything_is_escaped_but_markup(tmp_path: Path, value: object, printed: str):
+    text = "{{ page }}|{% set drawn %}{{ page }}{% endset %}{{ drawn }}|{{ page ~ '<' }}"
+    theme = open_theme("mine", make_theme(tmp_path / "mine", {"templates/home.html": text}).parent)
+    made: Any = value
+    site: Any = None
+    first, second, third = Templates(theme).render("home.html", site, made).decode().split("|")
+    assert first == second == printed
+    assert third == f"{printed}&lt;"
 
 
 def test_panels_of_the_chain_are_known(tmp_path: Path):
