@@ -4,7 +4,8 @@
     python bench/walk.py build/site build/data --only map --ways mouse:file
 
 DATASET is what SITE was rendered from: it says what the pages must show. The steps are those of `tests/walk`.
-A cell is the seconds a step took, or FAILED, with the reason below the table. Exit code 1 where any failed.
+A cell is the seconds a step took, or FAILED. Below the table are the reasons, and the controls that a hand
+did not use. Exit code 1 where a step failed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tests.support.web import published  # noqa: E402
 from tests.walk.facts import Facts  # noqa: E402
 from tests.walk.journeys import JOURNEYS  # noqa: E402
 from tests.walk.use import Use  # noqa: E402
-from tests.walk.walk import Step, walk  # noqa: E402
+from tests.walk.walk import HANDS, Step, walk  # noqa: E402
 
 WAYS = ("mouse:http", "keyboard:http", "mouse:file", "keyboard:file")
 """Hand and place."""
@@ -32,7 +33,7 @@ Row = tuple[str, str]
 """Journey and step."""
 
 
-def walk_site(facts: Facts, ways: list[str], only: str, use: Use) -> dict[Row, dict[str, Step]]:
+def walk_site(facts: Facts, ways: list[str], only: str, use: dict[str, Use]) -> dict[Row, dict[str, Step]]:
     """Journey and step → way → how it went, for the journeys whose name matches `only`."""
     from playwright.sync_api import sync_playwright
 
@@ -49,7 +50,7 @@ def walk_site(facts: Facts, ways: list[str], only: str, use: Use) -> dict[Row, d
                     ):
                         continue
                     visitor = Visitor(browser)
-                    for step in walk(made, visitor, root, facts, by, use):
+                    for step in walk(made, visitor, root, facts, by, use[by]):
                         found.setdefault((made.name, step.name), {})[way] = step
                     visitor.close()
                     print(f"{way} {made.name}", file=sys.stderr)
@@ -78,7 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="regular expression: journeys whose name matches")
     parser.add_argument("--ways", default=",".join(WAYS), help="hand:place, separated by commas")
     options = parser.parse_args(arguments)
-    ways, use, start = options.ways.split(","), Use(), time.perf_counter()
+    ways, start = options.ways.split(","), time.perf_counter()
+    use = {by: Use(by) for by in HANDS}
     found = walk_site(Facts.read(options.dataset, options.site.resolve()), ways, options.only, use)
     print("\n".join(table(found, ways)))
     failed = [
@@ -88,9 +90,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{way} {journey}: {name}\n  {step.problem}")
     done = sum(len(steps) for steps in found.values())
     seconds = time.perf_counter() - start
-    print(f"\n{done} steps, {len(failed)} failed, {seconds:.0f} s; used {len(use.used)} kinds of controls.")
-    if use.idle:
-        print("Shown and not used: " + "; ".join(use.idle))
+    print(f"\n{done} steps, {len(failed)} failed, {seconds:.0f} s.")
+    for by, kinds in use.items():
+        print(f"\n{by}: used {len(kinds.used)} kinds of controls of {len(kinds.seen)} shown.")
+        for sign in kinds.idle:
+            print(f"  not used: {sign}  on {kinds.seen[sign]}")
     return 1 if failed else 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +18,8 @@ from tests.support.toy_model import add_toy_model
 from tests.support.web import published
 from tests.walk.facts import Facts
 from tests.walk.journeys import JOURNEYS
-from tests.walk.use import Use
-from tests.walk.walk import Journey, walk
+from tests.walk.use import NOT_FOR, Use
+from tests.walk.walk import Journey, Step, walk
 
 if TYPE_CHECKING:
     from tests.support.browser import Visitor
@@ -28,6 +28,9 @@ pytestmark = pytest.mark.slow
 
 WAYS = [("mouse", "http"), ("keyboard", "file")]
 """Each control by either hand, each page from either place; `bench/walk.py` goes all four ways."""
+
+WALKS = [(by, "http" if made.hosted else place, made) for by, place in WAYS for made in JOURNEYS]
+"""Hand, place and journey; what is only for hosts is walked there by either hand."""
 
 CURATED = """\
 name: A first look
@@ -57,28 +60,47 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
     return Facts.read(store.path, folder / "site")
 
 
+@dataclass
+class Walked:
+    """What was walked so far."""
+
+    facts: Facts
+    uses: dict[str, Use]
+    """Hand → the controls it used."""
+    steps: dict[tuple[str, str], list[Step]]
+    """Hand and name of a journey → its steps."""
+
+    def go(self, visit: Visitor, by: str, place: str, made: Journey) -> list[Step]:
+        """The steps of a journey, which is gone at most once."""
+        if (by, made.name) not in self.steps:
+            with published(self.facts.site, place) as root:
+                self.steps[by, made.name] = walk(made, visit, root, self.facts, by, self.uses[by])
+        return self.steps[by, made.name]
+
+
 @pytest.fixture(scope="module")
-def use() -> dict[str, Use]:
-    """What was used so far, by hand."""
-    return {by: Use() for by, _ in WAYS}
-
-
-@pytest.fixture
-def root(request: pytest.FixtureRequest, facts: Facts) -> Iterator[str]:
-    """Address of the site: of its folder, or below a base path of a host."""
-    with published(facts.site, request.param) as url:
-        yield url
+def walked(facts: Facts) -> Walked:
+    return Walked(facts, {by: Use(by) for by, _ in WAYS}, {})
 
 
 class TestWalk:
-    @pytest.mark.parametrize(("by", "root"), WAYS, indirect=["root"])
-    @pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.name)
+    @pytest.mark.parametrize(
+        ("by", "place", "journey"), WALKS, ids=[f"{made.name}-{by}-{place}" for by, place, made in WALKS]
+    )
     def test_every_step_does_what_it_says(
-        self, facts: Facts, use: dict[str, Use], root: str, visit: Visitor, by: str, journey: Journey
+        self, walked: Walked, visit: Visitor, by: str, place: str, journey: Journey
     ):
-        assert journey.needs(facts)
-        if journey.hosted and not root.startswith("http"):
-            return
-        steps = walk(journey, visit, root, facts, by, use[by])
+        assert journey.needs(walked.facts)
+        steps = walked.go(visit, by, place, journey)
         assert [f"{step.name}: {step.problem}" for step in steps if step.problem] == []
         assert len(steps) > 1
+
+    @pytest.mark.parametrize("hand", [by for by, _ in WAYS])
+    def test_no_control_is_left_unused(self, walked: Walked, visit: Visitor, hand: str):
+        for by, place, made in WALKS:
+            if by == hand:
+                walked.go(visit, by, place, made)
+                visit.close()
+        use = walked.uses[hand]
+        assert [f"{sign}: {use.seen[sign]}" for sign in use.idle] == []
+        assert NOT_FOR[hand].keys() <= use.seen.keys() - use.used, "a control that is not for this hand"

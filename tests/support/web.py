@@ -34,6 +34,11 @@ def _handler(folder: Path, base: str, requests: list[str]) -> type[SimpleHTTPReq
     class Handler(SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
             requests.append(self.path)
+            if self.path == "/favicon.ico":
+                # A browser asks for it by itself where it shows a file that is no page.
+                self.send_response(204)
+                self.end_headers()
+                return
             super().do_GET()
 
         def translate_path(self, path: str) -> str:

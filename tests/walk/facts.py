@@ -21,6 +21,8 @@ CANDIDATES = 48
 """Features looked at to find one that has something in every panel."""
 
 FOUND = "firing_tokens"
+DUPLICATE = 0.95
+"""Cosine of two decoder directions from which a page calls one a duplicate of the other."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,20 @@ class Facts:
         places = np.unique(np.linspace(0, len(order) - 1, CANDIDATES).astype(int))
         found = [self.atlas.feature(int(order[at]), self.sae) for at in places]
         return max(found, key=_riches)
+
+    @cached_property
+    def dead(self) -> int | None:
+        """The first feature that never fired; None if all did."""
+        found = np.flatnonzero(self.column(FOUND) == 0)
+        return int(found[0]) if len(found) else None
+
+    @cached_property
+    def twin(self) -> tuple[int, int] | None:
+        """A feature and its duplicate: the most alike of all directions; None where none are."""
+        rows = self.atlas.table("neighbours", self.sae, ["feature_idx", "neighbours"]).to_pylist()
+        near = [(row["neighbours"][0], row["feature_idx"]) for row in rows if row["neighbours"]]
+        best, feature = max(near, key=lambda one: (one[0]["value"], -one[1]), default=({"value": 0.0}, 0))
+        return (feature, best["feature_idx"]) if best["value"] >= DUPLICATE else None
 
     @cached_property
     def groups(self) -> Counter[str]:

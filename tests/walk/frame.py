@@ -6,6 +6,9 @@ import re
 
 from tests.walk.walk import Walk, journey
 
+TOP = ("about", "map", "search", "starred", "test", "contrast", "steer")
+"""Pages beside the front page; not every site has all of them."""
+
 SCHEME = "document.documentElement.dataset.theme ?? 'auto'"
 
 
@@ -34,6 +37,9 @@ def frame(walk: Walk) -> None:
             assert page.locator("h1").first.is_visible()
         hand.press(walk.find(".brand"))
         walk.leads(r"index\.html")
+        hand.press(page.locator("header nav a").first)
+        walk.leads(r"index\.html#saes")
+        assert page.locator("#saes").is_visible()
     with walk.step("skip to the content"):
         if walk.by == "keyboard":
             hand.press(walk.find(".skip"))
@@ -51,13 +57,28 @@ def frame(walk: Walk) -> None:
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("Escape")
         dialog.wait_for(state="hidden")
+    _about(walk)
+
+
+def _about(walk: Walk) -> None:
+    page, hand = walk.page, walk.hand
     with walk.step("the build is told"):
         hand.press(walk.find("footer a"))
         walk.leads(r"about\.html#verify")
         assert page.locator("#verify").count() == 1
+        hand.press(walk.find("footer a"))
+        walk.leads(r"about\.html#verify")
         for summary in page.locator("main summary").all():
             hand.press(summary)
         assert page.locator("main details:not([open])").count() == 0
+    with walk.step("contents of the page, and from it to each SAE"):
+        for entry in page.locator("nav.contents a").all():
+            hand.press(entry)
+            target = entry.evaluate("({ hash }) => hash")
+            walk.leads(rf"about\.html{target}")
+            assert page.locator(target).count() == 1
+        hand.press(page.locator("main h3 a").first)
+        walk.leads(rf"{walk.facts.sae}/index\.html")
 
 
 @journey("front page: ways in")
@@ -85,12 +106,52 @@ def home(walk: Walk) -> None:
             hand.press(walk.find(".find a"))
             page.wait_for_selector("atlas-feature[data-ready]", state="attached")
             walk.open("index.html")
+        lists = page.locator("main a[href^='lists/']")
+        if lists.count():
+            hand.press(lists.first)
+            page.wait_for_selector("atlas-curated-list[data-ready]")
+            walk.open("index.html")
         hand.press(walk.find("#saes h2 a"))
         walk.leads(rf"{walk.facts.sae}/index\.html")
         page.wait_for_selector("atlas-feature-table[data-ready]")
         summary = page.locator("main summary")
         if summary.count():
             hand.press(summary.first)
+
+
+@journey("crumbs lead up")
+def crumbs(walk: Walk) -> None:
+    facts = walk.facts
+    pages = [f"{facts.sae}/index.html", f"{facts.sae}/0/index.html", *facts.curated[:1]]
+    for path in pages + [f"{name}.html" for name in TOP if facts.has(f"{name}.html")]:
+        with walk.step(f"from {path}"):
+            ready = "atlas-feature-table" if path == pages[0] else ""
+            for number in range(walk.open(path, ready).locator(".crumbs a").count()):
+                crumb = walk.open(path, ready).locator(".crumbs a").nth(number)
+                target = crumb.evaluate("({ href }) => href")
+                walk.hand.press(crumb)
+                walk.page.wait_for_url(f"{target}*")
+                assert walk.page.locator("h1").first.is_visible()
+
+
+@journey("what is wider than a narrow screen is moved")
+def narrow(walk: Walk) -> None:
+    facts = walk.facts
+    for path in ("about.html", f"{facts.sae}/0/index.html"):
+        page = walk.open(path, size=(390, 800))
+        for summary in page.locator("main summary").all():
+            walk.hand.press(summary)
+        for region in page.locator("main .scroll").all():
+            label = region.get_attribute("aria-label")
+            with walk.step(f"{path}: {label}"):
+                walk.hand.look(region)
+                if not region.evaluate("(one) => one.scrollWidth > one.clientWidth"):
+                    continue
+                if walk.by == "mouse":
+                    page.mouse.wheel(200, 0)
+                else:
+                    page.keyboard.press("ArrowRight")
+                page.wait_for_function("(one) => one.scrollLeft > 0", arg=region.element_handle())
 
 
 @journey("offline reading", hosted=True)

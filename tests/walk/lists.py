@@ -48,6 +48,14 @@ def star(walk: Walk) -> None:
     page = walk.open(feature.page, "atlas-feature")
     hand = walk.hand
     name = f"{feature.sae.slug}/{feature.feature_idx}"
+    with walk.step("into a list without a star first"):
+        entry = page.locator(".popover").get_by_role("button", name="Starred")
+        for pressed in ("true", "false"):
+            hand.press(walk.find("atlas-list-picker > button"))
+            hand.press(entry)
+            page.locator(f".star[aria-pressed={pressed}]").wait_for()
+            hand.press(walk.find("atlas-list-picker > button"))
+            entry.wait_for(state="detached")
     with walk.step("star"):
         if walk.by == "mouse":
             hand.press(walk.find("atlas-star .star"))
@@ -58,11 +66,7 @@ def star(walk: Walk) -> None:
             page.keyboard.press("s")
         page.locator(".star[aria-pressed=true]").wait_for()
         assert [one["feature_idx"] for one in stored(page)["Starred"]] == [feature.feature_idx]
-    with walk.step("note"):
-        hand.press(walk.button("Add a note"))
-        hand.write(walk.find("atlas-star textarea"), "worth a look")
-        hand.press(walk.button("Done"))
-        assert stored(page)["Starred"][0]["note"] == "worth a look"
+    _note(walk)
     with walk.step("another list, in and out"):
         hand.press(walk.button("Lists ·"))
         hand.write(page.get_by_label("Name of a new list"), "Second")
@@ -74,6 +78,10 @@ def star(walk: Walk) -> None:
         assert stored(page)["Second"] == []
         hand.press(page.locator(".popover a"))
         page.wait_for_selector(f"{LISTS}[data-ready]", state="attached")
+        if walk.facts.curated:
+            hand.press(page.locator("main a[href^='lists/']").first)
+            page.wait_for_selector("atlas-curated-list[data-ready]")
+            walk.returns(LISTS)
     with walk.step("kept from page to page, and leads back"):
         hand.press(page.locator(".list-names button", has_text="Starred"))
         assert listed(page) == [name]
@@ -85,6 +93,19 @@ def star(walk: Walk) -> None:
         hand.press(walk.find("atlas-star .star"))
         hand.press(walk.button("Remove star and note"))
         assert stored(page)["Starred"] == []
+
+
+def _note(walk: Walk) -> None:
+    page, hand = walk.page, walk.hand
+    with walk.step("note"):
+        hand.press(walk.button("Add a note"))
+        hand.write(walk.find("atlas-star textarea"), "worth a look")
+        hand.press(walk.button("Done"))
+        assert stored(page)["Starred"][0]["note"] == "worth a look"
+        hand.press(walk.button("Your note"))
+        assert walk.find("atlas-star textarea").input_value() == "worth a look"
+        hand.press(walk.button("Your note"))
+        walk.find("atlas-star textarea").wait_for(state="detached")
 
 
 @journey("lists: make, order, annotate, undo")
@@ -161,6 +182,9 @@ def sharing(walk: Walk) -> None:
         page.locator(".shared input").wait_for()
         address = walk.copied()
         assert address == page.locator(".shared input").input_value()
+        field = page.get_by_label("Address of the list")
+        field.click() if walk.by == "mouse" else hand.look(field)
+        assert field.evaluate("(field) => field.selectionEnd - field.selectionStart") == len(address)
         hand.press(walk.button("Delete"))
         walk.open("about.html")
         page.goto(address)
@@ -172,6 +196,9 @@ def sharing(walk: Walk) -> None:
         page.goto("about:blank")
         page.goto(address)
         page.wait_for_selector(f"{LISTS}[data-ready]", state="attached")
+        hand.press(sent.locator(".listed-title").first)
+        page.wait_for_selector("atlas-feature[data-ready]", state="attached")
+        walk.returns(LISTS)
         hand.press(walk.button("Dismiss"))
         sent.wait_for(state="detached")
 

@@ -115,6 +115,23 @@ def moving(walk: Walk) -> None:
             walk.leads(rf"{walk.facts.sae}/\d+/\d+\.html")
 
 
+@journey("map: rows and groups", has_map)
+def rows(walk: Walk) -> None:
+    page = open_map(walk)
+    with walk.step("more rows of the view"):
+        before = page.locator(".map-table tbody tr").count()
+        if before < walk.facts.placed:
+            walk.hand.press(walk.find(".map-more"))
+            page.locator(".map-table tbody tr").nth(before).wait_for()
+    with walk.step("a feature of a group opens"):
+        link = page.locator("ul.clusters a")
+        if link.count():
+            target = link.first.evaluate("({ href }) => href")
+            walk.hand.press(link.first)
+            page.wait_for_url(target)
+            page.wait_for_selector("atlas-feature[data-ready]", state="attached")
+
+
 @journey("map: colours and search", has_map)
 def colours(walk: Walk) -> None:
     page = open_map(walk)
@@ -141,6 +158,10 @@ def colours(walk: Walk) -> None:
         expected = int((placed & (walk.facts.strongest > bound)).sum())
         heading(walk, f"^{expected:,} found$")
         assert walk.said("q") == f"max_activation>{bound}"
+        hand.press(walk.find("[data-tab=view]"))
+        heading(walk, "in view")
+        hand.press(walk.find("[data-tab=found]"))
+        heading(walk, f"^{expected:,} found$")
     with walk.step("more rows"):
         before = page.locator(".map-table tbody tr").count()
         if expected > before:
@@ -242,6 +263,11 @@ def several(walk: Walk) -> None:
         walk.says("lay", "over")
         page.wait_for_selector(f"{MAP}[data-ready]", state="attached")
         assert "need not be alike" in page.locator(".map-caption").inner_text()
+    with walk.step("side by side again"):
+        hand.press(page.locator(".map-compare input[value=side]"))
+        walk.says("lay", None)
+        page.wait_for_selector(f"{MAP}[data-ready]", state="attached")
+        assert "not between SAEs" in page.locator(".map-caption").inner_text()
     with walk.step("back to one"):
         hand.press(page.locator(f".map-compare input[value={other}]"))
         walk.says("sae", walk.facts.sae)

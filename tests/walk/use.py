@@ -13,7 +13,7 @@ SCRIPT = """(() => {
   const FIELD = /^(input|select|textarea)$/;
   const PAINT = / ?\\b(a\\d|u\\d|peak|silent|helps\\d|hurts\\d)\\b/g;
   const plain = (text) => text.replace(/\\s+/g, " ").replace(/ ?\\([^)]*\\)/g, "")
-    .replace(/[-+]?[\\d.,]+(e[-+]?\\d+)?/g, "#").trim();
+    .replace(/[-+]?[\\d.,]+(e[-+]?\\d+)?/g, "#").replace(/[\\w-]+\\/#/g, "#").trim();
   const own = (element) => {
     const copy = element.cloneNode(true);
     for (const part of copy.querySelectorAll("bdi, code, .number, .soft, select, input")) part.remove();
@@ -21,17 +21,23 @@ SCRIPT = """(() => {
   };
   const words = (text, count) => plain(text).split(" ").slice(0, count).join(" ");
   const place = (element) => {
+    if (element.matches("a.skip")) return "skip";
+    const frame = element.closest("body > header, body > footer");
+    if (frame !== null) return frame.localName;
+    const kind = document.documentElement.dataset.page;
     for (let at = element.parentElement; at !== null; at = at.parentElement) {
       const { localName: name } = at;
-      if (name.includes("-") || /^(header|footer|nav|dialog|details)$/.test(name)) return name;
+      if (name.includes("-") || name === "dialog") return name;
+      if (/^(header|footer|nav|details)$/.test(name)) return `${kind} ${name}`;
     }
-    return "main";
+    return `${kind} main`;
   };
   const nameOf = (element) => {
     if (element.closest(".panel-columns") !== null) return "column";
     if (element.matches("th .sort")) return "sort";
     if (element.localName === "a") {
       const url = new URL(element.href, location.href);
+      if (url.hash !== "" && url.href.split("#")[0] === location.href.split("#")[0]) return "# of this page";
       const file = url.pathname.split("/").at(-1).replace(/\\d+/, "#");
       return file + (url.hash === "" ? "" : " #") + (element.rel === "" ? "" : ` ${element.rel}`);
     }
@@ -42,7 +48,7 @@ SCRIPT = """(() => {
     const label = element.labels?.[0];
     const told = element.getAttribute("aria-label") ?? (label === undefined ? "" : own(label));
     if (FIELD.test(element.localName)) return words(told || element.id || element.type, 2);
-    return element.getAttribute("role") ?? element.className.replace?.(PAINT, "") ?? "";
+    return element.getAttribute("role") ?? element.getAttribute("class")?.replace(PAINT, "") ?? "";
   };
   const sign = (element) => `${place(element)}: ${element.localName} ${nameOf(element)}`.trim();
   const shown = (element) => element.tabIndex >= 0 || element.matches(".brush")
@@ -52,28 +58,39 @@ SCRIPT = """(() => {
     const line = `${what} ${sign(element)}`;
     if (told.has(line)) return;
     told.add(line);
-    globalThis.walkTold?.(line);
+    globalThis.walkTold?.(line, `${location.pathname.split("/").at(-1)} ${element.outerHTML.slice(0, 160)}`);
+  };
+  const look = () => {
+    for (const element of document.querySelectorAll(CONTROLS)) if (shown(element)) tell("seen", element);
   };
   const used = (event) => {
+    if (event.type === "pointerdown") look();
     const element = event.target instanceof Element ? event.target.closest(CONTROLS) : null;
     if (element === null) return;
-    const looks = event.type === "focusin" || event.type === "pointerover";
-    if (!looks || !ACTS.test(element.localName)) tell("used", element);
+    const acts = /^(click|change|input)$/.test(event.type);
+    if (acts || element.readOnly || !ACTS.test(element.localName)) tell("used", element);
   };
   for (const type of ["click", "change", "input", "focusin", "pointerover", "pointerdown", "wheel"])
     addEventListener(type, used, { capture: true, passive: true });
-  globalThis.walkLook = () => {
-    for (const element of document.querySelectorAll(CONTROLS)) if (shown(element)) tell("seen", element);
-  };
+  addEventListener("keydown", ({ key }) => key === "Tab" || key === "Shift" || look(), { capture: true });
+  globalThis.walkLook = look;
 })();"""
 """Signs of controls leave out numbers and all text of the dataset, so that one row stands for its like."""
 
 
-class Use:
-    """The controls that pages of a walk have shown, and those that were used."""
+NOT_FOR = {
+    "mouse": {"skip: a # of this page": "it is there only while Tab has led to it"},
+    "keyboard": {"atlas-feature-table: svg brush": "its panel has the same bounds as fields, From and To"},
+}
+"""Hand → controls that are not for it, with the reason."""
 
-    def __init__(self) -> None:
-        self.seen: set[str] = set()
+
+class Use:
+    """The controls that pages of a walk have shown, and those that one hand has used."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        self.seen: dict[str, str] = {}
         self.used: set[str] = set()
 
     def watch(self, context: BrowserContext) -> None:
@@ -81,9 +98,12 @@ class Use:
         context.expose_binding("walkTold", self._told)
         context.add_init_script(SCRIPT)
 
-    def _told(self, _source: dict[str, Any], line: str) -> None:
+    def _told(self, _source: dict[str, Any], line: str, where: str) -> None:
         what, _, sign = line.partition(" ")
-        (self.seen if what == "seen" else self.used).add(sign)
+        if what == "used":
+            self.used.add(sign)
+        else:
+            self.seen.setdefault(sign, where)
 
     @staticmethod
     def look(page: Page) -> None:
@@ -92,5 +112,5 @@ class Use:
 
     @property
     def idle(self) -> list[str]:
-        """Controls that were shown and never used."""
-        return sorted(self.seen - self.used)
+        """Controls that were shown and never used, but for those that are not for this hand."""
+        return sorted(self.seen.keys() - self.used - NOT_FOR[self.by].keys())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.walk import held
 from tests.walk.hands import Hand, Keys, Mouse
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Walk:
         if self._visit is None:
             self._visit = self.visitor(permissions=["clipboard-read", "clipboard-write"], **options)
             self.use.watch(self._visit.page.context)
+            self._visit.page.context.add_init_script(held.SCRIPT)
             self._visit.page.context.set_default_timeout(PATIENCE)
         page = self._visit.open(self.root + path)
         if ready:
@@ -84,11 +86,11 @@ class Walk:
         return page
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Page]:
+    def step(self, name: str) -> Iterator[None]:
         """A step called `name`: it is timed, and what goes wrong in it is noted."""
         start, problem = time.perf_counter(), ""
         try:
-            yield self.page
+            yield
             self.use.look(self.page)
         except Exception as error:  # noqa: BLE001 - the next steps still tell something
             problem = told(error)
@@ -106,6 +108,11 @@ class Walk:
     def button(self, name: str, within: str = "body", *, exact: bool = False) -> Locator:
         """The first button called `name` in an element."""
         return self.page.locator(within).get_by_role("button", name=name, exact=exact).first
+
+    def returns(self, ready: str) -> None:
+        """Go back to the page before, and wait for `ready`."""
+        self.page.go_back()
+        self.page.wait_for_selector(f"{ready}[data-ready]", state="attached")
 
     def says(self, name: str, value: str | None) -> None:
         """Wait until the address says `value` of `name`; None: nothing."""

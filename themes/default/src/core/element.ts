@@ -5,6 +5,12 @@ export class LightElement extends LitElement {
   protected override createRenderRoot(): HTMLElement {
     return this;
   }
+
+  /** Takes the focus from what `from` selects to what `to` does after the next update, in which the former goes away. */
+  protected passFocus(from: string, to: string): void {
+    if (document.activeElement === null || document.activeElement !== this.querySelector(from)) return;
+    void this.updateComplete.then(() => this.querySelector<HTMLElement>(to)?.focus());
+  }
 }
 
 /** Defines `name` unless a page loaded the script twice. */

@@ -139,6 +139,7 @@ class ContrastPage extends LightElement {
     this.job = null;
     this.progress = null;
     this.requestUpdate();
+    this.passFocus(".working button", ".contrast-form .primary");
   }
 
   private ticker(signal: AbortSignal): (progress: Progress) => Promise<void> {

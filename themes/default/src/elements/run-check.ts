@@ -67,6 +67,7 @@ export class RunChecker extends LightElement {
     this.running = null;
     this.progress = null;
     this.requestUpdate();
+    this.passFocus(".run-check-line button", ".run-check-line button");
   }
 
   private async check(): Promise<void> {
@@ -75,6 +76,7 @@ export class RunChecker extends LightElement {
     this.checks = null;
     this.problem = "";
     this.requestUpdate();
+    this.passFocus(".run-check-line button", ".run-check-line button");
     let own: OpenModel | null = null;
     try {
       const told = (progress: LoadProgress) => {

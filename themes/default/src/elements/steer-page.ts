@@ -137,6 +137,7 @@ class SteerPage extends LightElement {
     }
     this.job = null;
     this.requestUpdate();
+    this.passFocus(".steer-prompt .primary + .tool", ".steer-prompt .primary");
   }
 
   private async generate(model: OpenModel, view: SteerView, prompt: string, signal: AbortSignal): Promise<void> {
