@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.walk.models import CLOSE, has_model, joined, opened, stopped
-from tests.walk.walk import Walk, journey
+from tests.walk.walk import Walk, journey, sorted_by
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -27,13 +27,18 @@ def idle(page: Page) -> None:
     )
 
 
+def number(exact: str) -> float:
+    """A number as a table has it; NaN where it says that there is none."""
+    return float("nan" if exact == "no value" else exact)
+
+
 def differences(page: Page) -> dict[int, tuple[float, float, float]]:
     """Feature → difference, A and B, exactly."""
     rows: list[list[str]] = page.locator("table.contrast tbody tr").evaluate_all(
         """(rows) => rows.map(({ children }) =>
           [0, 2, 3, 4].map((at) => children[at].title || children[at].innerText))"""
     )
-    return {int(row[0]): (float(row[1]), float(row[2]), float(row[3])) for row in rows}
+    return {int(row[0]): (number(row[1]), number(row[2]), number(row[3])) for row in rows}
 
 
 @journey("model: contrast", has_model)
@@ -68,9 +73,15 @@ def contrast(walk: Walk) -> None:
         first, (gap, _, _) = next(iter(differences(page).items()))
         assert gap == pytest.approx(joined(walk, A, "mean")[first] - joined(walk, B, "mean")[first], **CLOSE)
         hand.pick(page.get_by_role("combobox", name="in", exact=True), "share")
-        hand.pick(page.get_by_role("combobox", name="density", exact=True), "0.1")
         walk.says("in", "share")
+        means = joined(walk, A, "mean")
+        for feature, (_, own, _) in differences(page).items():
+            share = walk.facts.share(feature, float(means[feature]))
+            assert own == pytest.approx(share, nan_ok=True, **CLOSE)
         hand.pick(page.get_by_role("combobox", name="in", exact=True), "activation")
+        hand.pick(page.get_by_role("combobox", name="density", exact=True), "0.1")
+        walk.says("densest", "0.1")
+        assert all(walk.facts.density[feature] <= 0.1 for feature in differences(page))
         bos = page.get_by_role("combobox", name="BOS", exact=True)
         if bos.count():
             hand.pick(page.get_by_role("combobox", name="by", exact=True), "sum")
@@ -81,16 +92,30 @@ def contrast(walk: Walk) -> None:
                 first, (_, own, other) = next(iter(differences(page).items()))
                 assert own == pytest.approx(joined(walk, A, "sum", bos=counts)[first], **CLOSE)
                 assert other == pytest.approx(joined(walk, B, "sum", bos=counts)[first], **CLOSE)
+    _in_order(walk)
+    _lines(walk)
+
+
+def _in_order(walk: Walk) -> None:
+    page, hand = walk.page, walk.hand
     with walk.step("headings sort"):
         for name in ("#", "A \N{MINUS SIGN} B", "A", "B", "density"):
-            hand.press(page.locator("table.contrast thead").get_by_role("button", name=name, exact=True))
+            words = re.compile(rf"^\s*{re.escape(name)}\s*$")
+            heading = page.locator("table.contrast thead th", has_text=words)
+            hand.press(heading.get_by_role("button"))
+            sorted_by(
+                heading,
+                [
+                    {"#": at, "A": a, "B": b, "density": walk.facts.density[at]}.get(name, abs(gap))
+                    for at, (gap, a, b) in differences(page).items()
+                ],
+            )
         assert walk.said("sort") in ("density", "-density")
     with walk.step("CSV"):
         name, text = walk.saved(walk.button("Save as CSV"))
         assert name == f"contrast-{walk.facts.sae}.csv"
         listed = [int(row["feature_idx"]) for row in csv.DictReader(io.StringIO(text, newline=""))]
         assert listed[: len(differences(page))] == list(differences(page))
-    _lines(walk)
 
 
 def _lines(walk: Walk) -> None:

@@ -76,6 +76,16 @@ class Facts:
         """Largest activation of every feature."""
         return self.column("max_activation")
 
+    def share(self, feature: int, value: float) -> float:
+        """`value` as a share of the feature's largest activation; NaN where it never fired."""
+        largest = self.strongest[feature]
+        return value / largest if largest > 0 else float("nan")
+
+    @cached_property
+    def density(self) -> NDArray[np.float64]:
+        """Share of tokens on which every feature fires."""
+        return self.column("activation_density")
+
     @cached_property
     def rich(self) -> Feature:
         """The feature with most kinds of examples, lists and effects among a sample of those that fire."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from tests.walk.walk import Walk, journey
@@ -214,8 +215,14 @@ def curated(walk: Walk) -> None:
         page.get_by_text("It is among your lists now.").wait_for()
         (name,) = stored(page)
         assert name == page.locator("h1").inner_text()
-        assert len(stored(page)[name]) == rows.count()
+        rows_shown = rows.count()
+        assert len(stored(page)[name]) == rows_shown
+        walk.open("starred.html", LISTS)
+        hand.press(page.get_by_label(re.compile("^Remove ")).first)
+        assert len(stored(page)[name]) == rows_shown - 1
+        walk.open(path, "atlas-curated-list")
         hand.press(walk.button("Update my copy"))
+        assert len(stored(page)[name]) == rows_shown
     with walk.step("its address is copied"):
         hand.press(walk.button("Copy its address"))
         page.get_by_text("Address copied.").wait_for()

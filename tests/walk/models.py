@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.walk.held import held
-from tests.walk.walk import Walk, journey
+from tests.walk.walk import Walk, journey, sorted_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,24 +103,20 @@ def own_text(walk: Walk) -> None:
     hand.press(setting(page, "max"))
     with walk.step("density, BOS and groups"):
         for button in page.locator(".text-controls button").all():
+            before = button.get_attribute("aria-pressed")
             hand.press(button)
-            assert page.locator(".text-features [role=status]").inner_text() != ""
+            is_switch = button.inner_text() == "BOS"
+            pressed = "false" if is_switch and before == "true" else "true"
+            assert button.get_attribute("aria-pressed") == pressed
+            bound = re.fullmatch(r"≤ ([\d.]+)\s%", button.inner_text())
+            if bound is not None:
+                assert all(walk.facts.density[at] <= float(bound[1]) / 100 for at, _ in ranked(page))
         for name in ("max", "all", "none"):
             hand.press(setting(page, name))
         if setting(page, "BOS").count() and setting(page, "BOS").get_attribute("aria-pressed") == "true":
             hand.press(setting(page, "BOS"))
     _tokens(walk)
-    with walk.step("sorting, more, colour by a feature"):
-        for by in ("feature", "density", "of its maximum", "largest activation"):
-            hand.press(page.locator(".ranked thead").get_by_role("button", name=by))
-        if page.locator(".text-features .search-more").count():
-            hand.press(walk.find(".text-features .search-more"))
-            assert len(ranked(page)) > 20
-        _groups(walk)
-        hand.press(walk.button("Colour the text by feature"))
-        assert "activation of feature" in page.locator(".text-strip .legend").inner_text()
-        hand.press(walk.button("all features"))
-        assert "strongest feature" in page.locator(".text-strip .legend").inner_text()
+    _ranking(walk)
     with walk.step("text and view are shared by a link"):
         follow_shared(walk, "Share this text and view", "atlas-test-page")
         assert page.locator("#own-text").input_value() == TEXT
@@ -132,6 +128,32 @@ def own_text(walk: Walk) -> None:
         walk.returns("atlas-test-page")
         assert page.locator("#own-text").input_value() == TEXT
     _other_sae_and_runs(walk)
+
+
+def _ranking(walk: Walk) -> None:
+    page, hand = walk.page, walk.hand
+    with walk.step("sorting, more, colour by a feature"):
+        for by in ("feature", "density", "of its maximum", "largest activation"):
+            heading = page.locator(".ranked thead th", has_text=by)
+            hand.press(heading.get_by_role("button"))
+            found, facts = ranked(page), walk.facts
+            sorted_by(
+                heading,
+                {
+                    "feature": [at for at, _ in found],
+                    "density": [facts.density[at] for at, _ in found],
+                    "of its maximum": [facts.share(at, value) for at, value in found],
+                    "largest activation": [value for _, value in found],
+                }[by],
+            )
+        if page.locator(".text-features .search-more").count():
+            hand.press(walk.find(".text-features .search-more"))
+            assert len(ranked(page)) > 20
+        _groups(walk)
+        hand.press(walk.button("Colour the text by feature"))
+        assert "activation of feature" in page.locator(".text-strip .legend").inner_text()
+        hand.press(walk.button("all features"))
+        assert "strongest feature" in page.locator(".text-strip .legend").inner_text()
 
 
 def _groups(walk: Walk) -> None:

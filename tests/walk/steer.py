@@ -34,8 +34,12 @@ def steer(walk: Walk) -> None:
         assert walk.said("f").startswith(str(feature))
     with walk.step("mode and strength"):
         mode = page.get_by_label(f"What is done to feature {feature}")
-        for name in ("ablate", "clamp", "add"):
+        for name, letter in (("ablate", "x"), ("clamp", "c"), ("add", "a")):
             hand.pick(mode, name)
+            page.wait_for_function(
+                "(start) => new URLSearchParams(location.search).get('f').startsWith(start)",
+                arg=f"{feature}{letter}",
+            )
         hand.write(page.get_by_label("in figures"), "3")
         page.keyboard.press("Tab")
         slider = page.get_by_label(f"Strength of feature {feature}, times its maximum", exact=True)
@@ -102,6 +106,7 @@ def _runs(walk: Walk) -> None:
         assert page.locator(".run-numbers tbody tr").count() == 6
         hand.look(page.locator(".run-numbers .scroll"))
         hand.press(walk.button("Copy as text"))
+        page.wait_for_function("async () => (await navigator.clipboard.readText()).startsWith('# as it is')")
     with walk.step("a link with the prompt"):
         follow_shared(walk, "Copy a link with the prompt", "atlas-steer-page")
         assert page.get_by_label("Prompt", exact=True).input_value() == "def walk"

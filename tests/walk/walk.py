@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -137,6 +137,14 @@ class Walk:
         with self.page.expect_download() as caught:
             self.hand.press(control)
         return caught.value.suggested_filename, caught.value.path().read_text(encoding="utf-8")
+
+
+def sorted_by(heading: Locator, values: Sequence[float]) -> None:
+    """The rows below `heading` are in the order that it says; `values` are theirs, NaN for none."""
+    way = heading.get_attribute("aria-sort")
+    assert way != "none"
+    known = [value for value in values if value == value]  # noqa: PLR0124 - NaN alone differs from itself
+    assert known == sorted(known, reverse=way != "ascending")
 
 
 def told(error: Exception) -> str:
