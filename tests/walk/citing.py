@@ -123,7 +123,7 @@ def _embed_steps(walk: Walk) -> None:
         assert all(part in snippet for part in ("embed=true", "embedplots=false", "examples=1", "theme=dark"))
         hand.press(dialog.get_by_text("Fit its height"))
         hand.press(dialog.get_by_role("button", name="Copy the script"))
-        page.wait_for_function("async () => (await navigator.clipboard.readText()).includes('<script>')")
+        walk.copies("<script>")
         page.keyboard.press("Escape")
         dialog.wait_for(state="hidden")
     with walk.step("the embedded page shows what was asked for"):

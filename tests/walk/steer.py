@@ -106,7 +106,7 @@ def _runs(walk: Walk) -> None:
         assert page.locator(".run-numbers tbody tr").count() == 6
         hand.look(page.locator(".run-numbers .scroll"))
         hand.press(walk.button("Copy as text"))
-        page.wait_for_function("async () => (await navigator.clipboard.readText()).startsWith('# as it is')")
+        walk.copies("# as it is")
     with walk.step("a link with the prompt"):
         follow_shared(walk, "Copy a link with the prompt", "atlas-steer-page")
         assert page.get_by_label("Prompt", exact=True).input_value() == "def walk"

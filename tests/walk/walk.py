@@ -132,6 +132,13 @@ class Walk:
         """What is on the clipboard."""
         return self.page.evaluate("navigator.clipboard.readText()")
 
+    def copies(self, part: str) -> None:
+        """Wait until `part` is in what is on the clipboard."""
+        end = time.monotonic() + PATIENCE / 1000
+        while part not in self.copied():
+            assert time.monotonic() < end, f"{part!r} is not copied"
+            self.page.wait_for_timeout(20)
+
     def saved(self, control: Locator) -> tuple[str, str]:
         """Use a control that saves a file: its name and its text."""
         with self.page.expect_download() as caught:
