@@ -265,9 +265,10 @@ def test_box(walk: Walk) -> None:
         assert (float(shown.get_attribute("title")) if shown.count() else 0) == pytest.approx(
             largest, **CLOSE
         )
-    with walk.step("value of a token"):
-        hand.look(walk.find("atlas-test-box .pieces .peak, atlas-test-box .peak"))
-        assert page.locator(".value-card").inner_text().endswith("of the maximum")
+    if page.locator("atlas-test-box .peak").count():
+        with walk.step("value of a token"):
+            hand.look(walk.find("atlas-test-box .peak"))
+            assert page.locator(".value-card").inner_text().endswith("of the maximum")
     with walk.step("the same text with all features"):
         page.wait_for_function(
             "() => document.querySelector('atlas-test-box .text-link').href.includes('#text=')"
