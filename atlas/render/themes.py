@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import jinja2
-from jinja2.compiler import CodeGenerator
-from markupsafe import Markup, escape
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -27,8 +25,7 @@ from atlas.store.files import read_bytes, sha256_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jinja2.compiler import Frame
-    from jinja2.nodes import Expr
+    from markupsafe import Markup
 
     from atlas.render.contexts import Page
     from atlas.render.parts import WatchedSite
@@ -168,32 +165,12 @@ def _read_theme_file(path: Path) -> ThemeFile:
         ) from error
 
 
-def _escaped(value: object) -> str:
-    """`value` escaped; what is markup already as it is: half of what pages print."""
-    return value if type(value) is Markup else escape(value)
-
-
-class _Generator(CodeGenerator):
-    """Compiles templates so that they escape by `_escaped`."""
-
-    def _output_child_pre(self, node: Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
-        if frame.eval_ctx.volatile:
-            super()._output_child_pre(node, frame, finalize)
-        else:
-            self.write("environment.escaped(")
-
-
-class _Environment(jinja2.Environment):
-    code_generator_class = _Generator
-    escaped = staticmethod(_escaped)
-
-
 class Templates:
     """All templates of a theme, compiled once. Autoescape is on everywhere; there is no filter against it."""
 
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
-        self._environment = _Environment(
+        self._environment = jinja2.Environment(
             loader=_ChainLoader(theme),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
