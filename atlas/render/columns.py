@@ -267,7 +267,10 @@ def shown_share(value: float) -> float | None:
 
     Rounded once, to what is read: a share kept to four digits would be rounded twice, 0.29047 % to 0.291 %.
     """
-    return float(f"{100 * value:.3g}e-2") if np.isfinite(value) else None
+    if not np.isfinite(value):
+        return None
+    mantissa, exponent = f"{100 * value:.2e}".split("e")
+    return float(f"{mantissa}e{int(exponent) - 2}")
 
 
 def table_files(n_features: int, n_columns: int) -> int:

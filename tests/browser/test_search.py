@@ -362,6 +362,23 @@ class TestSearchPage:
         for line in said:
             assert f"{fields.count(line.split()[0]):,} terms" in line
 
+    def test_a_space_stays_while_answers_come(self, show: Open):
+        """The next word is still to come: what is drawn meanwhile must not take the space away."""
+        page = show("search.html")
+        ready(page)
+        field = page.locator("#search-query")
+        field.press_sequentially("raise ")
+        page.evaluate(
+            """async () => {
+              const element = document.querySelector("atlas-search-page");
+              element.requestUpdate();
+              await element.updateComplete;
+            }"""
+        )
+        assert field.input_value() == "raise "
+        field.press_sequentially("is:dead")
+        assert field.input_value() == "raise is:dead"
+
     def test_nothing_found_says_what_can_be_typed(self, show: Open):
         page = show("search.html?q=zzzzzzzz")
         ready(page)

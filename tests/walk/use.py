@@ -51,7 +51,10 @@ SCRIPT = """(() => {
     return element.getAttribute("role") ?? element.getAttribute("class")?.replace(PAINT, "") ?? "";
   };
   const sign = (element) => `${place(element)}: ${element.localName} ${nameOf(element)}`.trim();
-  const shown = (element) => element.tabIndex >= 0 || element.matches(".brush")
+  // What a page says without scripts goes as soon as its element begins: it is no control of the page.
+  const STATIC = "atlas-feature-table:not([data-ready])";
+  const isOne = (element) => (element.tabIndex >= 0 && element.closest(STATIC) === null) || element.matches(".brush");
+  const shown = (element) => isOne(element)
     ? !element.disabled && element.checkVisibility() && element.getBoundingClientRect().width > 0 : false;
   const told = new Set();
   const tell = (what, element) => {

@@ -185,6 +185,7 @@ def test_groups_have_their_names(site: Site, store: AtlasStore):
 @given(st.integers(1, 10**7), st.integers(1, 10**7))
 @example(2893, 995_959)
 @example(1, 3)
+@example(1, 10**7)
 @example(999_951, 10**7)
 def test_a_share_is_rounded_once(count: int, more: int):
     """What a list says of a feature is what its own page says, to the last digit."""

@@ -23,6 +23,8 @@ const PAUSE_MS = 60;
 /** The search page: one field, results that say why they were found, everything in the address. */
 class SearchPage extends LightElement {
   private index: SearchIndex | null = null;
+  /** What stands in the field; `query` is without the spaces around it, which are there while one types. */
+  private typed = "";
   private query = "";
   private sae = "";
   private meaning = true;
@@ -35,7 +37,7 @@ class SearchPage extends LightElement {
 
   override connectedCallback(): void {
     const { q = "", sae = "", meaning, n = "" } = readState();
-    this.query = q;
+    this.typed = this.query = q;
     this.sae = sae;
     this.meaning = meaning !== "off";
     this.wanted = Math.min(Math.max(Number.parseInt(n, 10) || PER_STEP, PER_STEP), 1000);
@@ -114,14 +116,17 @@ class SearchPage extends LightElement {
 
   private showField(): TemplateResult {
     const saes = this.index?.site.saes ?? [];
-    const typed = ({ target }: Event) => this.change({ query: (target as HTMLInputElement).value.trim() });
+    const typed = ({ target }: Event) => {
+      this.typed = (target as HTMLInputElement).value;
+      this.change({ query: this.typed.trim() });
+    };
     const chosen = ({ target }: Event) => this.change({ sae: (target as HTMLSelectElement).value });
     return html`<div class="search-field">
       <label class="visually-hidden" for="search-query">Search features, tokens, meanings</label>
       <input
         id="search-query"
         type="search"
-        .value=${this.query}
+        .value=${this.typed}
         placeholder="A word, a token, a number, a condition"
         autocomplete="off"
         spellcheck="false"
