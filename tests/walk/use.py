@@ -53,7 +53,8 @@ SCRIPT = """(() => {
   const sign = (element) => `${place(element)}: ${element.localName} ${nameOf(element)}`.trim();
   // What a page says without scripts goes as soon as its element begins: it is no control of the page.
   const STATIC = "atlas-feature-table:not([data-ready])";
-  const isOne = (element) => (element.tabIndex >= 0 && element.closest(STATIC) === null) || element.matches(".brush");
+  const isOne = (element) => element.matches(".brush")
+    || (element.tabIndex >= 0 && element.closest(STATIC) === null);
   const shown = (element) => isOne(element)
     ? !element.disabled && element.checkVisibility() && element.getBoundingClientRect().width > 0 : false;
   const told = new Set();
