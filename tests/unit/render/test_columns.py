@@ -21,6 +21,7 @@ from atlas.store import AtlasStore
 from tests.support.sites import Site, read_bytes
 
 SCALAR = ColumnInfo("x", "x label", "What x is.", "scalar", "none")
+MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -193,7 +194,7 @@ def test_a_share_is_rounded_once(count: int, more: int):
     kept = module.shown_share(share)
     assert kept is not None
     # A zero at the end may differ: 0.0999951 % is read as 0.1000 %, and 0.1 % as 0.100 %.
-    said, exactly = (float(percent(value).split(NARROW)[0].replace(",", "")) for value in (kept, share))
+    said, exactly = (float(percent(value).split(NARROW)[0].replace(MINUS, "-")) for value in (kept, share))
     assert said == exactly
 
 
