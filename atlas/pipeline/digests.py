@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from atlas.store.files import sha256_file
+from atlas.store.files import named_hashes, sha256_file
 from atlas.stream.inputs import digest, installed
 
 if TYPE_CHECKING:
@@ -63,6 +63,6 @@ def render_digest(manifest: Manifest, config: RenderConfig, theme: str, lists: I
             "dataset": manifest.build_id,
             "options": config.model_dump(mode="json"),
             "theme": theme,
-            "lists": [[path.name, sha256_file(path)] for path in lists],
+            "lists": named_hashes(lists),
         }
     )

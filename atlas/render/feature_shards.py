@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from atlas.render.dataset import MAX_COLUMN, OncePerRead
-from atlas.render.packed_columns import NumberedTexts, Shards, put_columns, steps
+from atlas.render.packed_columns import NumberedTexts, Shards, numbered, put_columns, steps
 from atlas.render.packed_examples import put_effects, put_examples
 from atlas.render.packing import Packer
 from atlas.render.pieces import CommonPieces, ShardPieces, as_json
@@ -146,13 +146,8 @@ class _Read:
     def _put_said(self, texts: Sequence[str]) -> list[NumberedTexts]:
         """Put what is said of each explanation, as its number among what the shard says."""
         tables = [NumberedTexts() for _ in self._names]
-        first = self._read.start
-        numbers = [
-            table.index(text)
-            for table, (start, stop) in zip(tables, pairwise(self._read.edges), strict=True)
-            for text in texts[first + start : first + stop]
-        ]
-        self._packer.integers(np.array(numbers, np.int64), self._read.edges)
+        read = self._read
+        self._packer.integers(numbered(tables, texts[read.start : read.stop], read.edges), read.edges)
         return tables
 
     def parts(self, number: int, hashes: Sequence[str]) -> list[bytes]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from atlas.render.columns import DENSITY_COLUMN
 from atlas.render.contexts import BrowsePage, ThousandPage
 from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, SaeData
+from atlas.render.features import is_dead
 from atlas.render.numbers import decimal, integer, percent
 from atlas.render.panels import full_text, number_text, unit_words
 from atlas.render.strips import shown
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 PER_LIST = 1000
 """Features per list, and entries per folder: hosts cap the size of folders."""
 
-_COLUMNS = (FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, "activation_density")
+_NUMBERS = (FIRING_COLUMN, MAX_COLUMN, DENSITY_COLUMN)
 _COUNTED = {"tokens", "contexts", "documents", "count"}
 _FIRST_ROWS = 100
 _TOKENS = 5
@@ -42,10 +44,9 @@ class Lists:
 
     def rows(self, start: int, stop: int) -> list[FeatureRow]:
         """A row of each feature start <= feature_idx < stop, hrefs as seen from the feature's own list."""
-        raw = self._data.columns_of(_COLUMNS, start, stop)
+        raw = self._data.columns_of((*_NUMBERS, TOKENS_COLUMN), start, stop)
         missing: list[Any] = [None] * (stop - start)
-        names = (FIRING_COLUMN, MAX_COLUMN, "activation_density")
-        columns = [raw[name].values() if name in raw else missing for name in names]
+        columns = [raw[name].values() if name in raw else missing for name in _NUMBERS]
         tokens = raw[TOKENS_COLUMN].heads(_TOKENS) if TOKENS_COLUMN in raw else [()] * (stop - start)
         total, text = integer(self._n_tokens), self._vocabulary.text
         return [
@@ -53,7 +54,7 @@ class Lists:
                 feature_idx=feature_idx,
                 href=f"{feature_idx}.html",
                 title=self._explanations.title(feature_idx),
-                dead=count == 0,
+                dead=is_dead({FIRING_COLUMN: count}),
                 density=percent(density),
                 density_exact="" if count is None else f"{integer(count)} of {total}",
                 max_activation=decimal(largest),

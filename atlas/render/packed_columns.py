@@ -68,9 +68,14 @@ class Shards:
 
     def put_names(self, texts: Sequence[str], cuts: Cuts) -> None:
         """Put texts by their numbers."""
-        parts = zip(self.names, pairwise(cuts), strict=True)
-        numbers = [known.index(text) for known, (first, last) in parts for text in texts[first:last]]
-        self.packer.integers(np.array(numbers, np.int64), cuts)
+        self.packer.integers(numbered(self.names, texts, cuts), cuts)
+
+
+def numbered(tables: Sequence[NumberedTexts], texts: Sequence[str], cuts: Cuts) -> Integers:
+    """[n_texts] the number of each text in its shard's table; texts[cuts[n]:cuts[n + 1]] are in shard n."""
+    parts = zip(tables, pairwise(cuts), strict=True)
+    found = [known.index(text) for known, (first, last) in parts for text in texts[first:last]]
+    return np.array(found, np.int64)
 
 
 def put_columns(
@@ -153,8 +158,8 @@ def _entries(name: str, field: NDArray[Any] | list[str], known: Callable[[Any], 
     return "i", zigzag(field)
 
 
-def steps(values: NDArray[Any], cuts: Cuts) -> NDArray[Any]:
-    """Each of `values` less the one before it in its shard, the first of a shard as it is."""
+def steps(values: NDArray[Any], cuts: Cuts | Integers) -> NDArray[Any]:
+    """Each of `values` less the one before it in its part; `cuts` are where the parts begin, and the end."""
     found = np.diff(values, prepend=0)
     firsts = np.unique(np.asarray(cuts)[:-1])
     firsts = firsts[firsts < len(values)]

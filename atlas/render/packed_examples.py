@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlas.render.packed_columns import steps
 from atlas.render.windows import strengths
 from atlas.stats.lists import flat_numbers, flatten
 from atlas.stats.ragged import offsets, ranges, row_bounds
@@ -133,7 +134,7 @@ class _Texts:
         """[n_windows] pieces with heat."""
         self.hot_bounds: Integers = row_bounds(self.hot)
         """[n_windows + 1] the first of these, of all of them, and the end."""
-        self.places: Integers = _steps(places[firsts] - bounds[owner], self.hot)
+        self.places: Integers = steps(places[firsts] - bounds[owner], self.hot_bounds)
         """Of all pieces with heat: index in the window, less that of the one before."""
         self.strengths: Integers = np.maximum.reduceat(heat, firsts) if firsts.size else heat
         """Of the same."""
@@ -189,14 +190,6 @@ def _flat(starts: Integers, lengths: Integers) -> Integers | slice:
     if len(starts) and (starts[1:] == (starts + lengths)[:-1]).all():
         return slice(int(starts[0]), int(starts[-1] + lengths[-1]))
     return ranges(starts, lengths)
-
-
-def _steps(places: Integers, hot: Integers) -> Integers:
-    """Each place less the one before it in the same window."""
-    steps = np.diff(places, prepend=0)
-    firsts = offsets(hot)[hot > 0]
-    steps[firsts] = places[firsts]
-    return steps
 
 
 def _spliced(

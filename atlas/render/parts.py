@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atlas.store.files import sha256_file
+from atlas.store.files import named_hashes, sha256_file
 from atlas.store.manifest import Manifest, encode_manifest
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def ground_digest(
         "config": config.model_dump(mode="json"),
         "choice": dataclasses.asdict(choice),
         "theme": theme,
-        "lists": [[path.name, sha256_file(path)] for path in lists],
+        "lists": named_hashes(lists),
         "scripts": scripts,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

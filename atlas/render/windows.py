@@ -227,9 +227,8 @@ class Windows:
 def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
     """A column of few texts as indices into the sorted texts."""
     whole: Any = column.combine_chunks().dictionary_encode()
-    texts = whole.dictionary.to_pylist()
-    place = np.argsort(np.argsort(np.array(texts, object))).astype(np.int32)
-    return place[whole.indices.to_numpy(zero_copy_only=False)], sorted(texts)
+    texts, place = np.unique(np.array(whole.dictionary.to_pylist(), object), return_inverse=True)
+    return place.astype(np.int32)[whole.indices.to_numpy(zero_copy_only=False)], texts.tolist()
 
 
 def _chosen(

@@ -156,6 +156,11 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def named_hashes(paths: Iterable[Path]) -> list[list[str]]:
+    """[name, SHA-256 hex] of each file; errors as `read_bytes`."""
+    return [[path.name, sha256_file(path)] for path in paths]
+
+
 def refuse_missing(error: OSError, path: Path) -> NoReturn:
     """Raise what a failed read of `path` means: `InputError` if it is absent, else `DiskError`."""
     refusal: AtlasError

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import axe
-from tests.support.kinds import KINDS, at
+from tests.support.kinds import KINDS, ask_for_keys, at
 from tests.support.links import dead_ends
 from tests.support.web import published
 
@@ -35,10 +35,7 @@ def use(page: Page, kind: str) -> None:
     if kind == "embedded feature":
         return
     page.evaluate("() => document.activeElement.blur()")
-    page.keyboard.press("?")
-    page.get_by_role("dialog").wait_for()
-    page.keyboard.press("Escape")
-    page.get_by_role("dialog").wait_for(state="hidden")
+    ask_for_keys(page)
     page.keyboard.press("/")
     page.keyboard.type("fires")
     if "search" not in kind:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.kinds import KINDS, opened
+from tests.support.kinds import KINDS, ask_for_keys, opened
 from tests.support.opened import FEATURES
 
 if TYPE_CHECKING:
@@ -231,10 +231,7 @@ class TestHelp:
         page = look("home")
         typed = page.locator("atlas-search-box input")
         for _ in range(20):
-            page.keyboard.press("?")
-            page.get_by_role("dialog").wait_for()
-            page.keyboard.press("Escape")
-            page.get_by_role("dialog").wait_for(state="hidden")
+            ask_for_keys(page)
             page.keyboard.press("/")
             page.keyboard.type("r")
             assert typed.input_value() == "r"

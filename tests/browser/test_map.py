@@ -58,6 +58,15 @@ def number(page: Page) -> int:
     return int("".join(re.findall(r"\d", text)) or 0)
 
 
+def said_without(page: Page, address: str, part: int) -> str:
+    """What the map of the site at `address` says where a part of its points does not come."""
+    page.route(f"**/data/alpha/map/{part}.js*", lambda route: route.abort())
+    page.goto(f"{address}map.html?sae=alpha")
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    return alert.inner_text()
+
+
 def frame_at(page: Page, *shares: Point) -> list[Point]:
     """Pixels of the page at these shares of the map's width and height."""
     box = page.locator(".map-frame").bounding_box()
@@ -610,12 +619,8 @@ class TestArriving:
     @BOTH
     def test_a_part_that_does_not_come_is_told_and_the_others_can_be_used(self, address: str, visit: Visitor):
         page = visit().page
-        page.route("**/data/alpha/map/2.js*", lambda route: route.abort())
-        page.goto(f"{address}map.html?sae=alpha")
-        alert = page.get_by_role("alert")
-        alert.wait_for()
         told = "Features are missing from the map: data/alpha/map/2.js could not be loaded"
-        assert told in alert.inner_text()
+        assert told in said_without(page, address, 2)
         title(page, f"^{POINTS_PER_PART} in view so far")
         page.locator(".map-list a").first.click()
         page.wait_for_url("**/alpha/0/*.html")
@@ -665,12 +670,8 @@ class TestEveryone:
         assert page.locator(".clusters a").count() > 3
 
     def test_a_missing_part_is_told(self, element_site: Path, visit: Visitor):
-        page = visit().page
-        page.route("**/data/alpha/map/0.js*", lambda route: route.abort())
-        page.goto(f"{element_site.as_uri()}/map.html?sae=alpha")
-        alert = page.get_by_role("alert")
-        alert.wait_for()
-        assert "data/alpha/map/0.js could not be loaded" in alert.inner_text()
+        said = said_without(visit().page, f"{element_site.as_uri()}/", 0)
+        assert "data/alpha/map/0.js could not be loaded" in said
 
     @BOTH
     def test_a_feature_page_has_its_place_without_the_whole_map(self, show: Open):

@@ -34,6 +34,14 @@ def opened(page: Page, site: Path, kind: str) -> Page:
     return at(page, f"{site.as_uri()}/", kind)
 
 
+def ask_for_keys(page: Page) -> None:
+    """Open the dialog of the keys and put it away again."""
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="hidden")
+
+
 def at(page: Page, root: str, kind: str) -> Page:
     """Go to the page of `kind` of the site at the address `root`, and wait until it is ready."""
     path, ready = KINDS[kind]

@@ -55,8 +55,8 @@ SCRIPT = """(() => {
   const STATIC = "atlas-feature-table:not([data-ready])";
   const isOne = (element) => element.matches(".brush")
     || (element.tabIndex >= 0 && element.closest(STATIC) === null);
-  const shown = (element) => isOne(element)
-    ? !element.disabled && element.checkVisibility() && element.getBoundingClientRect().width > 0 : false;
+  const shown = (element) => isOne(element) && !element.disabled && element.checkVisibility()
+    && element.getBoundingClientRect().width > 0;
   const told = new Set();
   const tell = (what, element) => {
     const line = `${what} ${sign(element)}`;

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.render.packed_columns import NumberedTexts
-from atlas.render.packed_examples import _numbered, _pieces, _places, _steps
+from atlas.render.packed_columns import NumberedTexts, steps
+from atlas.render.packed_examples import _numbered, _pieces, _places
 from atlas.render.packing import Packer
 from atlas.render.pieces import CommonPieces, ShardPieces
 from atlas.render.windows import Vocabulary
+from atlas.stats.ragged import row_bounds
 
 BYTES = [b"a", b" b", "é".encode()[:1], "é".encode()[1:], "🤗".encode()[:2], "🤗".encode()[2:], b"c\n"]
 """Tokens: whole ones, and two characters in two parts each."""
@@ -101,14 +102,14 @@ def test_the_numbers_of_a_read_are_left_as_they_were(vocabulary: Vocabulary):
 def test_steps_begin_anew_in_every_window(windows: list[set[int]]):
     places = [sorted(window) for window in windows]
     counts = np.array([len(window) for window in places], np.int64)
-    steps = _steps(np.array([place for window in places for place in window], np.int64), counts)
+    found = steps(np.array([place for window in places for place in window], np.int64), row_bounds(counts))
     expected = [place - (window[at - 1] if at else 0) for window in places for at, place in enumerate(window)]
-    assert steps.tolist() == expected
+    assert found.tolist() == expected
 
 
 def test_no_window_at_all():
     assert texts_of([])[0] == []
-    assert _steps(np.empty(0, np.int64), np.empty(0, np.int64)).size == 0
+    assert steps(np.empty(0, np.int64), row_bounds(np.empty(0, np.int64))).size == 0
 
 
 @given(st.lists(st.text(max_size=2)))
