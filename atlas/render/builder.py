@@ -35,7 +35,7 @@ from atlas.render.parts import (
 from atlas.render.pieces import common_pieces
 from atlas.render.search import SearchTables, search_shards
 from atlas.render.shards import (
-    encode_parts,
+    QUICK,
     encode_shard,
     shard_path,
     site_payload,
@@ -104,7 +104,7 @@ class SaeFiles:
         for feature_idx in range(block.start, block.stop):
             yield self._builder.page(self.pages.page(block, feature_idx), of_part=True)
         key = self._key(block.start)
-        yield shard_path(key), encode_parts(key, self._shards.parts(block, self.hashes(block)))
+        yield shard_path(key), encode_shard(key, self._shards.content(block, self.hashes(block)), QUICK)
 
     def _key(self, feature_idx: int) -> str:
         """Key of the data file of the features of a block, and name of the part that they are."""

@@ -91,9 +91,9 @@ class ShardMaker:
         """[n_features] whether there is one."""
         return np.array(list(map(bool, self.explanations.texts)), np.bool_)
 
-    def parts(self, block: Block, hashes: Sequence[str]) -> list[bytes]:
-        """The shard of the features of `block`, a part of what was read, as parts of its bytes."""
-        return self._reads(block).parts(block.part_number, hashes)
+    def content(self, block: Block, hashes: Sequence[str]) -> bytes:
+        """The shard of the features of `block`, a part of what was read."""
+        return self._reads(block).content(block.part_number, hashes)
 
 
 class _Read:
@@ -150,8 +150,8 @@ class _Read:
         self._packer.integers(numbered(tables, texts[read.start : read.stop], read.edges), read.edges)
         return tables
 
-    def parts(self, number: int, hashes: Sequence[str]) -> list[bytes]:
-        """The shard `number` of the read, as parts of its bytes."""
+    def content(self, number: int, hashes: Sequence[str]) -> bytes:
+        """The shard `number` of the read."""
         start, stop = (self._read.start + edge for edge in self._read.edges[number : number + 2])
         titles, drawn = self._maker.titles, self._maker.drawn
         fields = {
@@ -171,7 +171,7 @@ class _Read:
             "largest": str(list(drawn).index(MAX_COLUMN) if MAX_COLUMN in drawn else -1),
         }
         text = ",".join(f'"{name}":{value}' for name, value in fields.items())
-        return self._packer.parts(number, f"{{{text}}}".encode())
+        return self._packer.content(number, f"{{{text}}}".encode())
 
 
 def _row(values: Iterable[str]) -> str:

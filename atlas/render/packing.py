@@ -17,7 +17,6 @@ A reader takes integers, singles and doubles in the order in which they were put
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -32,15 +31,10 @@ if TYPE_CHECKING:
 MAGIC = b"AF1\n"
 """What the bytes of every feature shard begin with; no JSON does."""
 
-_LEVELS = (4, 1, 2, 1)
-"""Effort per part: more than this costs integers and singles much time for little room."""
 _AT_ONCE = 4096
 """Integers per shard from which each shard is packed for itself: more no longer fit the processor's cache."""
-_RAW_DEFLATE = -15
 _WIDEST = 8
 """Bytes of a varint that still fit into a machine word."""
-_GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-_LAST_BLOCK = b"\x03\x00"
 
 Cuts = Sequence[int]
 """[n_shards + 1] where the part of each shard begins in a row of numbers, and where the last one ends."""
@@ -78,13 +72,13 @@ class Packer:
         """Put float64 numbers; what is not finite becomes NaN."""
         self._doubles.append((_finite(values.astype(np.float64, copy=False)), cuts))
 
-    def parts(self, shard: int, text: bytes) -> list[bytes]:
-        """The parts of `shard` with `text` as its JSON; put together they are its bytes."""
+    def content(self, shard: int, text: bytes) -> bytes:
+        """The bytes of `shard` with `text` as its JSON."""
         integers = b"".join(self._integers[shard])
         singles = _joined(self._singles, shard, np.float32)
         doubles = _joined(self._doubles, shard, np.float64)
         head = struct.pack("<4I", len(text), len(integers), singles.size, doubles.size)
-        return [MAGIC + head + text, integers, _planes(singles), _planes(doubles)]
+        return b"".join((MAGIC, head, text, integers, _planes(singles), _planes(doubles)))
 
 
 def zigzag(values: NDArray[Any]) -> NDArray[np.int64]:
@@ -138,19 +132,6 @@ def _varint(value: int) -> bytes:
         found.append(value & 127 | 128)
         value >>= 7
     return bytes([*found, value])
-
-
-def gzip_parts(parts: Sequence[bytes]) -> bytes:
-    """One gzip member that inflates to `parts` put together, each deflated with tables of its own."""
-    check = size = 0
-    packed = [_GZIP_HEAD]
-    for number, part in enumerate(parts):
-        packer = zlib.compressobj(_LEVELS[min(number, 3)], zlib.DEFLATED, _RAW_DEFLATE)
-        packed += (packer.compress(part), packer.flush(zlib.Z_FULL_FLUSH))
-        check = zlib.crc32(part, check)
-        size += len(part)
-    packed += (_LAST_BLOCK, struct.pack("<2I", check, size & 0xFFFFFFFF))
-    return b"".join(packed)
 
 
 def _finite(values: NDArray[Any]) -> NDArray[Any]:

@@ -28,7 +28,7 @@ _GROUP = 7
 _SHIFTS = (42, 28, 14, 0)
 
 
-def to_letters(data: bytes) -> bytes:
+def to_letters(data: bytes | bytearray) -> bytes:
     """`data` as letters, in `ENCODING`."""
     fill = -len(data) % _GROUP
     groups = np.frombuffer(data + bytes(fill), np.uint8).reshape(-1, _GROUP)

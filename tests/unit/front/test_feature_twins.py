@@ -35,7 +35,7 @@ def cases() -> dict[str, Any]:
         builder.common.texts = common
         builder.common.index[builder.common.index >= len(common)] = -1
         block = sae.data.block(1, 1 + FEATURES)
-        data = b"".join(sae._shards.parts(block, [f"{feature:018x}" for feature in range(1, 1 + FEATURES)]))
+        data = sae._shards.content(block, [f"{feature:018x}" for feature in range(1, 1 + FEATURES)])
     return {
         "common": common,
         "columns": len(sae.data.drawn),

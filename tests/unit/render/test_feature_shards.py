@@ -44,7 +44,7 @@ def shard(files: SaeFiles) -> dict[str, Any]:
 def decoded(files: SaeFiles, block: Block, maker: feature_shards.ShardMaker | None = None) -> dict[str, Any]:
     maker = maker or files._shards
     hashes = [f"{feature:018x}" for feature in range(block.start, block.stop)]
-    return read_features(b"".join(maker.parts(block, hashes)), maker.common.texts)
+    return read_features(maker.content(block, hashes), maker.common.texts)
 
 
 def typed(payload: object, kind: type) -> None:
@@ -284,13 +284,13 @@ def test_the_same_features_give_the_same_bytes(files: SaeFiles):
     for size, per_read in ((16, 1), (16, 3), (7, 2)):
         for block in files.data.blocks(size, per_read):
             own = hashes[: block.size]
-            alone = files._shards.parts(files.data.block(block.start, block.stop), own)
-            assert files._shards.parts(block, own) == alone
+            alone = files._shards.content(files.data.block(block.start, block.stop), own)
+            assert files._shards.content(block, own) == alone
 
 
 def test_a_shard_is_of_features_that_were_read_for_one(files: SaeFiles):
     with pytest.raises(ValueError, match="no part of what was read"):
-        files._shards.parts(files.data.block(0, COUNT).part(0, 16), ["x"] * 16)
+        files._shards.content(files.data.block(0, COUNT).part(0, 16), ["x"] * 16)
 
 
 @pytest.mark.parametrize("most_common", [3, 12])
@@ -302,18 +302,18 @@ def test_shards_with_pieces_of_their_own_are_packed_alike(
     common.index[common.index >= most_common] = -1
     maker = dataclasses.replace(files._shards, common=common)
     for block in files.data.blocks(5, 4):
-        alone = maker.parts(files.data.block(block.start, block.stop), ["x"] * block.size)
-        assert maker.parts(block, ["x"] * block.size) == alone
+        alone = maker.content(files.data.block(block.start, block.stop), ["x"] * block.size)
+        assert maker.content(block, ["x"] * block.size) == alone
 
 
 EDGES = st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=2, max_size=8, unique=True).map(sorted)
 
 
-def packed(column: RawColumn, edges: tuple[int, ...]) -> list[list[bytes]]:
+def packed(column: RawColumn, edges: tuple[int, ...]) -> list[bytes]:
     """The bins of a column, in the shards that begin at `edges`."""
     packer = Packer(len(edges) - 1)
     Histograms(column).put(Shards(packer, NO_PIECES, [], np.array(edges)))
-    return [packer.parts(number, b"{}") for number in range(len(edges) - 1)]
+    return [packer.content(number, b"{}") for number in range(len(edges) - 1)]
 
 
 NO_PIECES: Any = None
@@ -326,13 +326,13 @@ def histogram_of(rows: list[list[tuple[float, float, int]] | None]) -> tuple[lis
         for row in rows
     ]
     column = raw_column(pa.chunked_array([pa.array(values, HISTOGRAM)]), np.arange(len(rows)), len(rows))
-    (parts,) = packed(column, (0, len(rows)))
-    reader = Reader(b"".join(parts))
+    (content,) = packed(column, (0, len(rows)))
+    reader = Reader(content)
     lengths = [len(row or ()) for row in rows]
     assert reader.integers(len(rows)) == [0 if row is None else 1 + len(row) for row in rows]
     lower, upper, counts = _histogram(reader, lengths)
     reader.finish()
-    again = Reader(b"".join(parts))
+    again = Reader(content)
     return list(zip(lower, upper, counts, strict=True)), again.integers(len(rows) + 1)[-1]
 
 
@@ -393,9 +393,8 @@ def test_histograms_read_together_are_packed_each_on_its_own(files: SaeFiles):
     ]
     column = raw_column(pa.chunked_array([pa.array(values, HISTOGRAM)]), np.arange(len(rows)), len(rows))
     for edges in ((0, 1, 2, 3, 4, 5), (0, 2, 5), (0, 3, 4, 5), (0, 1, 5), (0, 5)):
-        parts = packed(column, edges)
-        for part, (first, last) in zip(parts, itertools.pairwise(edges), strict=True):
-            assert [part] == packed(column.part(first, last), (0, last - first))
+        for content, (first, last) in zip(packed(column, edges), itertools.pairwise(edges), strict=True):
+            assert [content] == packed(column.part(first, last), (0, last - first))
 
 
 def test_blocks_of_a_read_are_packed_as_if_read_alone(files: SaeFiles):

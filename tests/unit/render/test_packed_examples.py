@@ -163,7 +163,7 @@ def test_many_numbers_and_few_are_packed_alike(puts: list[list[int]]):
     for values in puts:
         apart.integers_of(0, np.array(values, np.int64))
     together.integers_of(0, np.array([value for values in puts for value in values], np.int64))
-    assert apart.parts(0, b"{}") == together.parts(0, b"{}")
+    assert apart.content(0, b"{}") == together.content(0, b"{}")
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=4))
@@ -178,4 +178,4 @@ def test_what_is_no_finite_number_is_packed_as_none():
     plain, odd = Packer(1), Packer(1)
     plain.singles(np.array([1.0, np.nan], np.float32), (0, 2))
     odd.singles(np.array([1.0, np.inf], np.float32), (0, 2))
-    assert plain.parts(0, b"{}") == odd.parts(0, b"{}")
+    assert plain.content(0, b"{}") == odd.content(0, b"{}")

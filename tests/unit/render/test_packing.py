@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import math
 import struct
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.render.packing import MAGIC, Packer, gzip_parts, varint_parts, varints, zigzag
+from atlas.render.packing import MAGIC, Packer, varint_parts, varints, zigzag
 from tests.support.feature_shards import Reader
 
 INTEGERS = st.lists(st.integers(0, 2**62) | st.integers(0, 300), max_size=40)
@@ -41,7 +40,7 @@ def test_every_number_comes_back_in_its_turn(integers, signed, singles, doubles)
     packer.signed(numbers(signed, np.int64), (0, len(signed)))
     packer.doubles(numbers(doubles, np.float64), (0, len(doubles)))
     packer.integers(numbers(integers, np.int64), (0, len(integers)))
-    reader = Reader(b"".join(packer.parts(0, '{"any":"text ↵"}'.encode())))
+    reader = Reader(packer.content(0, '{"any":"text ↵"}'.encode()))
     assert reader.text == {"any": "text ↵"}
     assert reader.integers(len(integers)) == integers
     assert reader.integers(len(integers)) == [value % 70_000 for value in integers]
@@ -109,37 +108,13 @@ def test_a_shard_holds_its_own_numbers_whatever_is_packed_beside_it(shards: list
         alone.integers_of(0, numbers(integers, np.int64))
         alone.singles(numbers(singles, np.float32), (0, len(singles)))
         alone.doubles(numbers(doubles, np.float64), (0, len(doubles)))
-        assert together.parts(number, b"{}") == alone.parts(0, b"{}")
+        assert together.content(number, b"{}") == alone.content(0, b"{}")
 
 
 def test_zigzag_alternates():
     assert zigzag(np.array([0, -1, 1, -2, 2, -(2**40)])).tolist() == [0, 1, 2, 3, 4, 2**41 - 1]
 
 
-@given(st.lists(st.binary(max_size=300), max_size=5))
-def test_parts_are_one_gzip_member(parts: list[bytes]):
-    packed = gzip_parts(parts)
-    assert gzip.decompress(packed) == b"".join(parts)
-    assert packed[:4] == b"\x1f\x8b\x08\x00"
-    assert struct.unpack("<I", packed[-4:]) == (len(b"".join(parts)),)
-
-
-def test_parts_of_different_kinds_pack_better_apart():
-    letters = b"abcdefghij" * 200
-    noise = np.random.default_rng(0).integers(0, 256, 4000).astype(np.uint8).tobytes()
-    assert len(gzip_parts([letters, noise])) <= len(gzip_parts([letters + noise])) + 8
-
-
-def test_equal_numbers_give_equal_bytes_without_a_clock():
-    def data() -> bytes:
-        packer = Packer(1)
-        packer.integers(np.arange(5), (0, 5))
-        return gzip_parts(packer.parts(0, b'{"b":1,"a":2}'))
-
-    assert data() == data()
-    assert data()[4:8] == b"\0\0\0\0"
-
-
 def test_an_empty_shard_is_its_head():
-    data = b"".join(Packer(1).parts(0, b"{}"))
+    data = Packer(1).content(0, b"{}")
     assert data == MAGIC + struct.pack("<4I", 2, 0, 0, 0) + b"{}"

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.render import payloads
-from atlas.render.shards import encode_parts, encode_shard, shard_path
+from atlas.render.shards import LEVEL, QUICK, encode_shard, shard_path
 from atlas.store import AtlasStore
+from atlas.store.letters import from_letters
 from tests.support.sites import Site, read_bytes, read_shard
 
 JSON = st.recursive(
@@ -60,10 +61,11 @@ def typed(payload: object, kind: type) -> None:
     assert set(payload) == set(kind.__annotations__)
 
 
-def test_parts_are_one_shard():
-    parts = [b"first ", b"", b"second"]
-    assert read_bytes("a/features/3", encode_parts("a/features/3", parts)) == b"first second"
-    assert read_bytes("k", encode_shard("k", b"first second")) == b"first second"
+@given(st.binary(max_size=300), st.sampled_from([QUICK, LEVEL]))
+def test_bytes_are_packed_as_they_are_without_a_clock(content: bytes, level: int):
+    file = encode_shard("a/features/3", content, level)
+    assert read_bytes("a/features/3", file) == content
+    assert from_letters(file.decode("utf-16").split('"')[3])[:8] == b"\x1f\x8b\x08\x00\0\0\0\0"
 
 
 def test_the_site_shard_names_the_saes(site: Site, store: AtlasStore):
