@@ -66,6 +66,7 @@ def _character_class(ranges: Sequence[tuple[int, int]]) -> str:
 _NONCHARACTERS = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
 _INVISIBLE = re.compile(f"[{_character_class(INVISIBLE_RANGES)}{_NONCHARACTERS}]")
 _RTL = re.compile(f"[{_character_class(RTL_RANGES)}]")
+_PLAIN = re.compile("[ -~\u00a1-\u00ac\u00ae-\u024f\u2010-\u2027]*")
 _OUTER_SPACES = re.compile(r"^ +| +$")
 _CONTROLS = {code: chr(CONTROL_PICTURES + code) for code in range(0x20)} | {0x7F: DELETE_PICTURE}
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT)
@@ -135,6 +136,14 @@ def _units(data: bytes) -> Iterator[tuple[str, int]]:
             yield character, len(character.encode("utf-8"))
 
 
+def is_plain(text: str) -> bool:
+    """Whether `text` holds only the commonest characters that are shown as they are: most texts do.
+
+    A quick look that saves a thorough one: `display_text`, `badges` and `inline_text` would change nothing.
+    """
+    return _PLAIN.fullmatch(text) is not None
+
+
 def display_text(text: str, *, visible_spaces: bool = False, newlines: bool = False) -> str:
     """`text` with nothing hidden and nothing that HTML cannot carry.
 
@@ -170,6 +179,8 @@ def badges(text: str) -> list[tuple[str, str]]:
 
 def inline_text(text: str, *, visible_spaces: bool = False) -> str:
     """`display_text` for places that hold no elements (titles, attributes): badges as `[U+202E]`."""
+    if not visible_spaces and is_plain(text):
+        return text
     shown = display_text(text, visible_spaces=visible_spaces)
     return _INVISIBLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", shown)
 

@@ -58,9 +58,7 @@ def model_phrase(manifest: Manifest) -> str:
 
 def brief(text: str) -> str:
     """`text` for titles and descriptions: one line, visible characters, cut with … when long."""
-    line = " ".join(text.split())
-    # Most are plain: no need to look for what is hidden in them.
-    line = line if line.isascii() and line.isprintable() else inline_text(line)
+    line = inline_text(" ".join(text.split()))
     return line if len(line) <= _TITLE_LENGTH else f"{line[: _TITLE_LENGTH - 1]}…"
 
 

@@ -161,8 +161,8 @@ def _entries(name: str, field: NDArray[Any] | list[str], known: Callable[[Any], 
 def steps(values: NDArray[Any], cuts: Cuts | Integers) -> NDArray[Any]:
     """Each of `values` less the one before it in its part; `cuts` are where the parts begin, and the end."""
     found = np.diff(values, prepend=0)
-    firsts = np.unique(np.asarray(cuts)[:-1])
-    firsts = firsts[firsts < len(values)]
+    edges = np.asarray(cuts)
+    firsts = edges[:-1][np.diff(edges) > 0]
     found[firsts] = values[firsts]
     return found
 

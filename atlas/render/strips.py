@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup, escape
 
-from atlas.text import SPACE_MARK, badges, display_text, is_bidi
+from atlas.text import SPACE_MARK, badges, display_text, is_bidi, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def shown(text: str, *, spaces: bool = False) -> Shown:
 
     Control characters become pictures, invisible ones badges.
     """
-    if text.isascii() and text.isprintable():
+    if is_plain(text):
         return escape(_marked(text) if spaces else text)
     runs = (
         _badge(run) if kind == "badge" else escape(display_text(run, visible_spaces=spaces))

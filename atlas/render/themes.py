@@ -180,6 +180,7 @@ class Templates:
             keep_trailing_newline=False,
         )
         del self._environment.filters["safe"]
+        self._loaded: dict[str, jinja2.Template] = {}
         self._made: dict[tuple[str, ...], Markup] = {}
         self._made_for: dict[int, dict[tuple[str, ...], Markup]] = {}
         cast("dict[str, Any]", self._environment.globals)["once"] = self._once
@@ -188,13 +189,22 @@ class Templates:
         """The page as UTF-8; a mistake in a template is an `InputError` naming file and line."""
         self._made = self._made_for.setdefault(id(site), {})
         try:
-            return self._environment.get_template(name).render(site=site, page=page).encode("utf-8")
+            return self._template(name).render(site=site, page=page).encode("utf-8")
         except jinja2.TemplateError as error:
             raise InputError(
                 f"the template does not work: {error.message}",
                 where=_place(error, name),
                 fix="correct the theme",
             ) from error
+
+    def _template(self, name: str) -> jinja2.Template:
+        """The template, loaded once."""
+        if name not in self._loaded:
+            template = self._environment.get_template(name)
+            # Every page copies them: a chain of mappings takes several times as long as one.
+            template.globals = dict(template.globals)
+            self._loaded[name] = template
+        return self._loaded[name]
 
     def _once(self, *key: str, caller: Callable[[], Markup]) -> Markup:
         """What `{% call once(…) %}` encloses, drawn once for each `key` and `site`: many pages share it."""

@@ -57,7 +57,7 @@ class Vocabulary:
 
     def whole(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
         """For each of the known `ids` whether it is whole characters by itself."""
-        return self._whole[ids]
+        return self._whole.take(ids)
 
     def text(self, token_id: int) -> str:
         """Exact text of one token; a byte that is no part of a character stands as `<0xE6>`."""

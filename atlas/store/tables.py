@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -28,12 +28,16 @@ from atlas.store.manifest import FileEntry, table_folder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ROW_GROUP = 1024
-"""Rows per parquet row group."""
+ROWS_PER_GROUP = 4096
+"""Most rows of a parquet row group."""
+FEATURES_PER_GROUP = 1024
+"""A row group ends where these end: who reads as many features from a multiple on reads no others."""
 FEATURES_PER_FILE = 4096
 """Features per file of a table with features."""
 ROWS_PER_FILE = 1 << 18
 """Rows per file of a table without features."""
+
+_BYTE = 8
 
 _REBUILD = "restore the file from a copy, or build again"
 
@@ -180,18 +184,25 @@ class TableWriter:
 
 
 class _Part:
-    """One parquet file in memory: rows are gathered and written in groups of exactly `ROW_GROUP`."""
+    """One parquet file in memory: rows are gathered and written in groups however they come."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self.rows = 0
         self.first_feature: int | None = None
         self.last_feature: int | None = None
         self._schema = schema
+        self._by_feature = is_by_feature(schema)
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
         self._sink = pa.BufferOutputStream()
+        few: Any = [path for field in schema for path in _few_values(field.type, field.name)]
         self._writer = pq.ParquetWriter(
-            self._sink, schema, compression="zstd", write_page_checksum=True, version="2.6"
+            self._sink,
+            schema,
+            compression="zstd",
+            use_dictionary=few,
+            write_page_checksum=True,
+            version="2.6",
         )
 
     def add(self, rows: pa.Table) -> None:
@@ -199,30 +210,57 @@ class _Part:
         self.rows += rows.num_rows
         self._pending.append(rows)
         self._pending_rows += rows.num_rows
-        if rows.num_rows and is_by_feature(self._schema):
+        if rows.num_rows and self._by_feature:
             column = rows["feature_idx"]
             if self.first_feature is None:
                 self.first_feature = column[0].as_py()
             self.last_feature = column[-1].as_py()
-        if self._pending_rows >= ROW_GROUP:
-            self._write(self._pending_rows - self._pending_rows % ROW_GROUP)
+        if self._pending_rows >= ROWS_PER_GROUP:
+            self._write()
 
-    def _write(self, count: int) -> None:
-        """Write the first `count` pending rows."""
+    def _write(self, *, all_of_them: bool = False) -> None:
+        """Write the groups among the pending rows that no further row can join, or all."""
         # One contiguous chunk per column: page boundaries follow chunk boundaries.
         whole = pa.concat_tables(self._pending).combine_chunks()
-        for start in range(0, count, ROW_GROUP):
-            group = whole.slice(start, min(ROW_GROUP, count - start))
-            self._writer.write_table(group, row_group_size=ROW_GROUP)
-        self._pending = [whole.slice(count)]
-        self._pending_rows -= count
+        written = 0
+        for start, stop in self._groups(whole):
+            if stop < whole.num_rows or stop - start == ROWS_PER_GROUP or all_of_them:
+                self._writer.write_table(whole.slice(start, stop - start), row_group_size=ROWS_PER_GROUP)
+                written = stop
+        self._pending = [whole.slice(written)]
+        self._pending_rows -= written
+
+    def _groups(self, rows: pa.Table) -> list[tuple[int, int]]:
+        """Where the groups of `rows` begin and end, `rows` beginning with a group."""
+        cuts = [0, rows.num_rows]
+        if self._by_feature:
+            turns = np.diff(rows["feature_idx"].to_numpy() // FEATURES_PER_GROUP)
+            cuts[1:1] = (np.flatnonzero(turns) + 1).tolist()
+        return [
+            (start, min(start + ROWS_PER_GROUP, stop))
+            for first, stop in itertools.pairwise(cuts)
+            for start in range(first, stop, ROWS_PER_GROUP)
+        ]
 
     def finish(self) -> bytes:
         """The whole file."""
         if self._pending_rows:
-            self._write(self._pending_rows)
+            self._write(all_of_them=True)
         self._writer.close()
         return self._sink.getvalue().to_pybytes()
+
+
+def _few_values(dtype: pa.DataType, path: str) -> list[str]:
+    """Paths of the leaves of the column `path` that parquet shall give by their number among its values.
+
+    Texts recur, and parquet would store bytes in four of theirs; other numbers rarely pay for a dictionary.
+    """
+    if pa.types.is_list(dtype):
+        return _few_values(dtype.value_type, f"{path}.list.element")
+    if pa.types.is_struct(dtype):
+        return [leaf for field in dtype for leaf in _few_values(field.type, f"{path}.{field.name}")]
+    number = pa.types.is_integer(dtype) or pa.types.is_floating(dtype)
+    return [path] if not number or dtype.bit_width <= _BYTE else []
 
 
 class TableReader:

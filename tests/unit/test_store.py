@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from atlas.errors import InputError
 from atlas.schema import COORDS, DOCUMENTS, EXAMPLES, EXPLANATIONS, FEATURE_IDX, column, column_info
 from atlas.store import AtlasStore, SaeEntry
-from atlas.store.tables import ROW_GROUP
+from atlas.store.tables import FEATURES_PER_GROUP, ROWS_PER_GROUP
 from tests.support.synthetic import make_atlas
 
 N = 5000
@@ -38,6 +38,12 @@ def new_store(path: Path, n_features: int = N) -> AtlasStore:
     store = AtlasStore.create(path)
     store.update(saes=[SaeEntry(slug="alpha", title="Alpha", n_features=n_features)])
     return store
+
+
+def group_sizes(path: Path) -> list[int]:
+    """Rows of each row group of a file."""
+    footer = pq.ParquetFile(path).metadata
+    return [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
 
 
 def write_coords(store: AtlasStore, tables: list[pa.Table], **options: int) -> None:
@@ -145,8 +151,44 @@ class TestFiles:
         write_coords(store, [coords(0, N)])
         path = store.path / store.manifest.tables["alpha/coords"][0].path
         footer = pq.ParquetFile(path).metadata
-        assert [footer.row_group(i).num_rows for i in range(footer.num_row_groups)] == [ROW_GROUP] * 4
+        assert group_sizes(path) == [FEATURES_PER_GROUP] * 4
         assert footer.row_group(0).column(0).compression == "ZSTD"
+
+    @pytest.mark.parametrize("step", [1, 777, 5000, 20_000])
+    def test_row_groups_end_with_their_features_and_are_never_large(self, store: AtlasStore, step: int):
+        features = np.repeat(np.arange(2500), np.where(np.arange(2500) < 1000, 7, 1))
+        table = coords(0, 1).take(pa.array(np.zeros(len(features), np.int64)))
+        table = table.set_column(0, table.schema.field(0), pa.array(features, pa.int32()))
+        write_coords(store, [table.slice(at, step) for at in range(0, len(table), step)])
+        path = store.path / store.manifest.tables["alpha/coords"][0].path
+        first = 7 * 1000 + FEATURES_PER_GROUP - 1000
+        whole = [ROWS_PER_GROUP] * (first // ROWS_PER_GROUP)
+        assert group_sizes(path) == [*whole, first % ROWS_PER_GROUP, FEATURES_PER_GROUP, 2500 - 2048]
+        assert store.read_features("coords", "alpha", 0, 2500).equals(table)
+
+    def test_texts_and_bytes_are_numbered_and_other_numbers_are_not(self, tmp_path: Path):
+        entry = pa.struct([("word", pa.string()), ("small", pa.int8()), ("large", pa.int16())])
+        schema = pa.schema(
+            [
+                FEATURE_IDX,
+                column("marks", pa.list_(entry), doc="x", kind="hidden"),
+                column("known", pa.bool_(), doc="x", kind="hidden"),
+            ]
+        )
+        store = new_store(tmp_path / "data", 3)
+        rows = [
+            {"feature_idx": i, "marks": [{"word": "a", "small": 1, "large": 1}], "known": True}
+            for i in range(3)
+        ]
+        with store.writer("marks", sae="alpha", schema=schema) as writer:
+            writer.write(pa.Table.from_pylist(rows, schema=schema))
+        group = pq.ParquetFile(store.path / store.manifest.tables["alpha/marks"][0].path).metadata.row_group(
+            0
+        )
+        columns = [group.column(number) for number in range(group.num_columns)]
+        numbered = [each.path_in_schema for each in columns if "RLE_DICTIONARY" in each.encodings]
+        assert numbered == ["marks.list.element.word", "marks.list.element.small"]
+        assert store.read_features("marks", "alpha", 0, 3).to_pylist() == rows
 
     def test_only_the_needed_row_groups_are_read(self, store: AtlasStore, monkeypatch: pytest.MonkeyPatch):
         write_coords(store, [coords(0, N)])

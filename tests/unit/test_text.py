@@ -25,6 +25,7 @@ from atlas.text import (
     group_pieces,
     inline_text,
     is_bidi,
+    is_plain,
     search_key,
     slugify,
     words,
@@ -164,6 +165,13 @@ class TestDisplay:
     @given(text=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)))
     def test_printable_ascii_stays(self, text: str):
         assert display_text(text) == text == inline_text(text)
+
+    def test_what_is_plain_is_shown_as_it_is(self):
+        plain = "".join(filter(is_plain, EVERY_CHARACTER))
+        assert set(map(chr, range(0x20, 0x7F))) | set("é“”…—") <= set(plain)
+        assert display_text(plain) == plain
+        assert badges(plain) == [("text", plain)]
+        assert not any(map(is_plain, ["a\n", "\xa0", "\xad", "\u2028"]))
 
     @given(text=ANY_TEXT)
     def test_a_second_time_changes_nothing(self, text: str):
