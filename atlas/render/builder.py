@@ -40,6 +40,7 @@ from atlas.render.shards import (
     shard_path,
     site_payload,
 )
+from atlas.render.strips import Words
 from atlas.render.styles import stylesheets
 from atlas.render.themes import Templates, assets, open_theme, require_scripts, theme_hash
 from atlas.render.views import Find, SaeSection
@@ -87,6 +88,7 @@ class SaeFiles:
             self.data,
             self.plans,
             vocabulary=builder.vocabulary,
+            words=builder.words,
             documents=builder.documents,
             explanations=self.explanations,
             static_examples=builder.config.static_examples,
@@ -94,7 +96,7 @@ class SaeFiles:
         )
         self._shards = ShardMaker(self.data.drawn, builder.common, builder.documents, self.explanations)
         self.table = FeatureTable(store, self.data, builder.vocabulary, self.explanations.texts, self.labels)
-        self.lists = Lists(builder.part_frames, self.data, builder.vocabulary, self.explanations)
+        self.lists = Lists(builder.part_frames, self.data, builder.words, self.explanations)
         self.places = Places.read(store, entry.slug)
         self._marks = explanation_marks(self.explanations)
         self._hashes = OncePerRead(self._read_hashes)
@@ -208,6 +210,7 @@ class Builder:
         self.theme = open_theme(config.theme, base)
         self.templates = Templates(self.theme)
         self.vocabulary = Vocabulary(self.ground.read("vocabulary"))
+        self.words = Words(self.vocabulary.text)
         self.common = common_pieces(self.ground, self.vocabulary)
         self.documents: list[str] = self.ground.read("documents", columns=["name"])["name"].to_pylist()
         self.n_tokens = int(store.manifest.stream.get("n_tokens", 0) or 0)

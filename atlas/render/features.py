@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from atlas.render.cards import CardPlans
+    from atlas.render.strips import Words
     from atlas.render.windows import Vocabulary, Window
 
 NEIGHBOURS_COLUMN = "neighbours"
@@ -122,6 +123,7 @@ class FeaturePages:
         plans: CardPlans,
         *,
         vocabulary: Vocabulary,
+        words: Words,
         documents: Sequence[str],
         explanations: Explanations,
         static_examples: int,
@@ -135,15 +137,15 @@ class FeaturePages:
         self._plans = plans
         self._static_examples = static_examples
         self._features_per_shard = features_per_shard
-        # The same words and neighbours stand on many pages.
-        self._word = lru_cache(_REMEMBERED)(self._shown_word)
+        self._word = words
+        # The same neighbours stand on many pages.
         self._short_title = lru_cache(_REMEMBERED)(self._shown_title)
         self._n_tokens = int(frames.manifest.stream.get("n_tokens", 0) or 0)
         self._numbers = [data.columns[name] for name in MAIN_NUMBERS if name in data.columns]
         used = {*_BADGE_COLUMNS, *MAIN_NUMBERS} | plans.kept_columns
         self._used = sorted(used & data.columns.keys())
-        words = ((name, _WORDS) for name in (TOKENS_COLUMN, _RAISED, _LOWERED))
-        wanted = (*words, (NEIGHBOURS_COLUMN, _NEIGHBOURS))
+        heads = ((name, _WORDS) for name in (TOKENS_COLUMN, _RAISED, _LOWERED))
+        wanted = (*heads, (NEIGHBOURS_COLUMN, _NEIGHBOURS))
         self._lists = {name: most for name, most in wanted if name in data.columns}
         self._briefs = Briefs(vocabulary, _BEFORE, _AFTER)
         self._facts = OncePerRead(self._read_facts)
@@ -203,7 +205,7 @@ class FeaturePages:
 
     def _words(self, entries: Sequence[tuple[int, int, float]]) -> tuple[Shown, ...]:
         """The first tokens of a list."""
-        return tuple([self._word(entry[0]) for entry in entries])
+        return tuple([self._word[entry[0]] for entry in entries])
 
     def _neighbours(
         self, feature_idx: int, entries: Sequence[tuple[int, float]]
@@ -215,9 +217,6 @@ class FeaturePages:
                 for other, value, *_ in entries
             ]
         )
-
-    def _shown_word(self, token: int) -> Shown:
-        return shown(self._vocabulary.text(token), spaces=True)
 
     def _shown_title(self, feature_idx: int) -> Shown:
         return self._explanations.title(feature_idx, _SHORT_TITLE)
@@ -264,7 +263,6 @@ class FeaturePages:
         return ExplanationView(
             method=shown(self._explanations.methods[feature_idx] or "explanation"),
             score="" if score is None else decimal(score, 2),
-            score_exact="" if score is None else exact(score),
             score_name=shown(self._explanations.score_names[feature_idx] or "score"),
         )
 

@@ -10,7 +10,6 @@ from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, SaeDa
 from atlas.render.features import is_dead
 from atlas.render.numbers import decimal, integer, percent
 from atlas.render.panels import full_text, number_text, unit_words
-from atlas.render.strips import shown
 from atlas.render.views import FeatureRow, ReportFigure, ThousandLink
 from atlas.text import inline_text
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from atlas.render.features import Explanations
     from atlas.render.frames import Frames
-    from atlas.render.windows import Vocabulary
+    from atlas.render.strips import Words
 
 PER_LIST = 1000
 """Features per list, and entries per folder: hosts cap the size of folders."""
@@ -33,12 +32,10 @@ _TOKENS = 5
 class Lists:
     """Makes the lists of one SAE."""
 
-    def __init__(
-        self, frames: Frames, data: SaeData, vocabulary: Vocabulary, explanations: Explanations
-    ) -> None:
+    def __init__(self, frames: Frames, data: SaeData, words: Words, explanations: Explanations) -> None:
         self._frames = frames
         self._data = data
-        self._vocabulary = vocabulary
+        self._words = words
         self._explanations = explanations
         self._n_tokens = int(frames.manifest.stream.get("n_tokens", 0) or 0)
 
@@ -48,7 +45,7 @@ class Lists:
         missing: list[Any] = [None] * (stop - start)
         columns = [raw[name].values() if name in raw else missing for name in _NUMBERS]
         tokens = raw[TOKENS_COLUMN].heads(_TOKENS) if TOKENS_COLUMN in raw else [()] * (stop - start)
-        total, text = integer(self._n_tokens), self._vocabulary.text
+        total, words = integer(self._n_tokens), self._words
         return [
             FeatureRow(
                 feature_idx=feature_idx,
@@ -58,7 +55,7 @@ class Lists:
                 density=percent(density),
                 density_exact="" if count is None else f"{integer(count)} of {total}",
                 max_activation=decimal(largest),
-                tokens=tuple([shown(text(entry[0]), spaces=True) for entry in entries]),
+                tokens=tuple([words[entry[0]] for entry in entries]),
             )
             for feature_idx, (count, largest, density, entries) in enumerate(
                 zip(*columns, tokens, strict=True), start

@@ -110,7 +110,7 @@ def _leb128(values: NDArray[Any], cuts: NDArray[np.int64]) -> tuple[bytes, list[
         ends = row_bounds(np.fromiter(map(len, found), np.int64, len(found)))
         return b"".join(found), ends[cuts].tolist()
     # All bytes of a number at once, in one word; and which of them there are, as a word of flags.
-    word = np.uint32 if width <= np.uint32().nbytes else np.uint64
+    word = next(each for each in (np.uint16, np.uint32, np.uint64) if width <= each().nbytes)
     rest = values.astype(word)
     cells, used = rest & word(127), np.ones(values.size, word)
     for place in range(1, width):

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from atlas.text import SPACE_MARK, badges, display_text, is_bidi, is_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,6 +49,19 @@ def shown(text: str, *, spaces: bool = False) -> Shown:
         for kind, run in badges(text)
     )
     return Markup("".join(runs))  # noqa: S704 - escaped above
+
+
+class Words(dict[int, Shown]):
+    """Token → its text for one line, outer spaces as ␣; made when first asked for: all pages share them."""
+
+    def __init__(self, text: Callable[[int], str]) -> None:
+        """`text` gives the exact text of a token."""
+        super().__init__()
+        self._text = text
+
+    def __missing__(self, token_id: int) -> Shown:
+        word = self[token_id] = shown(self._text(token_id), spaces=True)
+        return word
 
 
 def _marked(text: str) -> str:

@@ -249,8 +249,6 @@ class ExplanationView:
     """How it was made."""
     score: str
     """Its score; empty when it has none."""
-    score_exact: str
-    """The score in full."""
     score_name: Shown
     """What the score measures."""
 
