@@ -75,6 +75,25 @@ def render(data: Path, site: Path) -> Rendered:
     return Rendered(features, time.process_time() - cpu, time.perf_counter() - wall)
 
 
+def render_features(data: Path, site: Path) -> Rendered:
+    """Write the pages of all features and their data into `site`, and no other file, on one core."""
+    from atlas.config import RenderConfig
+    from atlas.render.builder import Builder
+    from atlas.render.memory import steady_memory
+    from atlas.render.output import Output
+    from atlas.store import AtlasStore
+
+    cpu, wall = time.process_time(), time.perf_counter()
+    with steady_memory(), Output(site) as out:
+        builder = Builder(AtlasStore.open(data), RenderConfig(), Path())
+        for sae in builder.saes:
+            for path, content in sae.feature_files():
+                if content is not None:
+                    out.write(path, content)
+    features = sum(sae.data.n_features for sae in builder.saes)
+    return Rendered(features, time.process_time() - cpu, time.perf_counter() - wall)
+
+
 def measure_sizes(site: Path, features: int) -> Sizes:
     """What lies in the folder `site`."""
     sizes = {

@@ -20,7 +20,6 @@ from atlas.render.install import WEB_MANIFEST, web_manifest
 from atlas.render.listpages import ListPages
 from atlas.render.lists import PER_LIST, Lists, report_figures, thousand_path
 from atlas.render.maps import Places, map_shards
-from atlas.render.memory import steady_memory
 from atlas.render.model import ModelFiles
 from atlas.render.modelpages import model_pages
 from atlas.render.overview import SaeSummary, choose_finds, home_page, map_page, missing_page, search_page
@@ -123,9 +122,7 @@ class SaeFiles:
 
     def files(self) -> Iterator[SiteFile | KeptFile]:
         """All files of the SAE."""
-        step = self.features_per_shard * _BLOCKS_PER_READ
-        for start in range(0, self.data.n_features, step):
-            yield from self._feature_files(start, min(start + step, self.data.n_features))
+        yield from self.feature_files()
         for key, content in self.table.shards():
             yield self._builder.shard(key, content)
         for number in range(-(-self.data.n_features // PER_LIST)):
@@ -141,7 +138,13 @@ class SaeFiles:
             for key, content in map_shards(self.slug, self.places, self.labels):
                 yield self._builder.shard(key, content)
 
-    def _feature_files(self, start: int, stop: int) -> Iterator[SiteFile | KeptFile]:
+    def feature_files(self) -> Iterator[SiteFile | KeptFile]:
+        """Pages and data files of all features."""
+        step = self.features_per_shard * _BLOCKS_PER_READ
+        for start in range(0, self.data.n_features, step):
+            yield from self._files_between(start, min(start + step, self.data.n_features))
+
+    def _files_between(self, start: int, stop: int) -> Iterator[SiteFile | KeptFile]:
         """The files of some blocks: those that can be kept, then the others, neighbours read together."""
         size, parts = self.features_per_shard, self._builder.parts
         blocks = [(first, min(first + size, stop)) for first in range(start, stop, size)]
@@ -261,10 +264,6 @@ class Builder:
             lists, theme = list_files(self._base), theme_hash(self.theme)
             digest = ground_digest(self.ground, self.config, self.choice, theme, lists, scripts=self._scripts)
             self.parts = Parts(out, digest, self._part_site, self.store.manifest.build_id)
-        with steady_memory():
-            yield from self._files()
-
-    def _files(self) -> Iterator[SiteFile | KeptFile]:
         yield ".nojekyll", b""
         for name, content in self.assets.items():
             yield asset_path(name), content

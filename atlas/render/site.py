@@ -15,6 +15,7 @@ from atlas.render.frames import MODEL_PAGES
 from atlas.render.listpages import PREVIEW_BYTES
 from atlas.render.lists import PER_LIST
 from atlas.render.maps import map_files
+from atlas.render.memory import steady_memory
 from atlas.render.numbers import integer
 from atlas.render.output import MARKER, Output
 from atlas.render.search import count_shards
@@ -85,17 +86,18 @@ def render_site(
     `scripts` is False: pages without them, for tests), or even the least of these sites would exceed the
     budget.
     """
-    builder = Builder(store, config, base, scripts=scripts)
-    frame = _frame(builder)
-    _keep_to_budget(builder, frame)
-    done = 0
-    for path, data in builder.files(out):
-        if data is not None:
-            out.write(path, data)
-        if path.endswith(".html"):
-            done += 1
-            if progress is not None:
-                progress(done, frame.pages)
+    with steady_memory():
+        builder = Builder(store, config, base, scripts=scripts)
+        frame = _frame(builder)
+        _keep_to_budget(builder, frame)
+        done = 0
+        for path, data in builder.files(out):
+            if data is not None:
+                out.write(path, data)
+            if path.endswith(".html"):
+                done += 1
+                if progress is not None:
+                    progress(done, frame.pages)
     out.seal()
     features = sum(entry.n_features for entry in store.manifest.saes)
     slugs = {entry.slug for entry in store.manifest.saes}

@@ -74,6 +74,12 @@ class TestRendering:
         first = site_render.render(tmp_path / "data", tmp_path / "site")
         assert first.features == 64
         assert first.cpu > 0
+        alone = site_render.render_features(tmp_path / "data", tmp_path / "alone")
+        assert alone.features == 64
+        of_features = site_render.measure_sizes(tmp_path / "alone", 64)
+        assert of_features.files == 1 + 64 + 4
+        whole = site_render.measure_sizes(tmp_path / "site", 64)
+        assert (of_features.pages, of_features.shards) == (whole.pages, whole.shards)
         found = site_render.render_again(tmp_path / "data", tmp_path / "site")
         assert 0 < found.changed <= found.written <= found.files
         fresh = tmp_path / "fresh"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from atlas.render.builder import Builder
+from atlas.config import RenderConfig
 from atlas.render.memory import RARELY, steady_memory
+from atlas.render.output import Output
+from atlas.render.site import render_site
+from atlas.store import AtlasStore
 
 
 def state() -> tuple[tuple[int, int, int], str]:
@@ -37,10 +41,9 @@ def test_arrays_outlive_it():
     assert array.to_pylist() == list(range(1000))
 
 
-def test_a_site_is_written_within_it(builder: Builder):
-    before = state()
-    files = builder.files()
-    next(files)
-    assert state()[1] == "system"
-    files.close()
+def test_a_site_is_written_within_it(store: AtlasStore, tmp_path: Path):
+    before, seen = state(), list[tuple[tuple[int, int, int], str]]()
+    with Output(tmp_path / "site") as out:
+        render_site(store, RenderConfig(), out, lambda *_: seen.append(state()), scripts=False)
+    assert set(seen) == {((RARELY, *before[0][1:]), "system")}
     assert state() == before
