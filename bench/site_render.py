@@ -81,11 +81,13 @@ def render_features(data: Path, site: Path) -> Rendered:
     from atlas.render.builder import Builder
     from atlas.render.memory import steady_memory
     from atlas.render.output import Output
+    from atlas.render.site import keep_to_budget
     from atlas.store import AtlasStore
 
     cpu, wall = time.process_time(), time.perf_counter()
     with steady_memory(), Output(site) as out:
         builder = Builder(AtlasStore.open(data), RenderConfig(), Path())
+        keep_to_budget(builder)
         for sae in builder.saes:
             for path, content in sae.feature_files():
                 if content is not None:

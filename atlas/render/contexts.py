@@ -129,12 +129,12 @@ class FeaturePage(Page):
     """Some of its strongest examples; none for a dead feature."""
     nothing: tuple[str, ...]
     """Sentences shown in place of examples."""
-    tokens: tuple[Shown, ...]
-    """Tokens it fires on most."""
-    raised: tuple[Shown, ...]
-    """Tokens it makes more likely to come next."""
-    lowered: tuple[Shown, ...]
-    """Tokens it makes less likely."""
+    tokens: Shown
+    """Tokens it fires on most, the entries of a `<dl>`; empty for none."""
+    raised: Shown
+    """Tokens it makes more likely to come next, likewise."""
+    lowered: Shown
+    """Tokens it makes less likely, likewise."""
     neighbours: tuple[NeighbourView, ...]
     """Features most like it."""
     numbers: tuple[ScalarRow, ...]

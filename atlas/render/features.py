@@ -13,7 +13,7 @@ from atlas.render.dataset import FIRING_COLUMN, MAX_COLUMN, TOKENS_COLUMN, Block
 from atlas.render.frames import Frames, feature_href, feature_path
 from atlas.render.numbers import decimal, exact, integer, one_in, percent, ratio
 from atlas.render.panels import ScalarRow, scalar_rows
-from atlas.render.strips import Shown, shown, strip
+from atlas.render.strips import Shown, entries, shown, strip
 from atlas.render.views import (
     BadgeView,
     BriefExample,
@@ -203,18 +203,16 @@ class FeaturePages:
             shard=f"data/{slug}/features/{feature_idx // self._features_per_shard}.js",
         )
 
-    def _words(self, entries: Sequence[tuple[int, int, float]]) -> tuple[Shown, ...]:
+    def _words(self, found: Sequence[tuple[int, int, float]]) -> Shown:
         """The first tokens of a list."""
-        return tuple([self._word[entry[0]] for entry in entries])
+        return entries([self._word[entry[0]] for entry in found])
 
-    def _neighbours(
-        self, feature_idx: int, entries: Sequence[tuple[int, float]]
-    ) -> tuple[NeighbourView, ...]:
+    def _neighbours(self, feature_idx: int, found: Sequence[tuple[int, float]]) -> tuple[NeighbourView, ...]:
         title = self._short_title
         return tuple(
             [
                 NeighbourView(feature_href(feature_idx, other), title(other), decimal(value, 2))
-                for other, value, *_ in entries
+                for other, value, *_ in found
             ]
         )
 

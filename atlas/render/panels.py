@@ -37,9 +37,7 @@ class ScalarRow(NamedTuple):
     label: str
     """Heading."""
     text: str
-    """The number as read."""
-    unit: str
-    """Its unit with a space before it; empty where the heading says it."""
+    """The number as read, with its unit unless the heading says it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def scalar_rows(column: ColumnInfo, values: Sequence[Any]) -> list[ScalarRow]:
     name, label, unit = column.name, column.label, column.unit
     words = unit_words(unit)
     after = f" {words}" if words and words not in label.split() else ""
-    return [ScalarRow(name, label, number_text(value, unit), after) for value in values]
+    return [ScalarRow(name, label, f"{number_text(value, unit)}{after}") for value in values]
 
 
 def number_text(value: Any, unit: str) -> str:

@@ -88,8 +88,7 @@ def render_site(
     """
     with steady_memory():
         builder = Builder(store, config, base, scripts=scripts)
-        frame = _frame(builder)
-        _keep_to_budget(builder, frame)
+        pages = keep_to_budget(builder)
         done = 0
         for path, data in builder.files(out):
             if data is not None:
@@ -97,7 +96,7 @@ def render_site(
             if path.endswith(".html"):
                 done += 1
                 if progress is not None:
-                    progress(done, frame.pages)
+                    progress(done, pages)
     out.seal()
     features = sum(entry.n_features for entry in store.manifest.saes)
     slugs = {entry.slug for entry in store.manifest.saes}
@@ -117,18 +116,21 @@ def plan_site(
     return SitePlan(frame.pages, frame.files, most, least)
 
 
-def _keep_to_budget(builder: Builder, frame: _Frame) -> None:
-    """Make `builder` show no more than `config.site_budget` allows; `InputError` where nothing fits."""
-    config = builder.config
+def keep_to_budget(builder: Builder) -> int:
+    """Make `builder` show no more than its `site_budget` allows; how many pages the site will have.
+
+    `InputError` where nothing fits.
+    """
+    config, frame = builder.config, _frame(builder)
     budget = budget_bytes(config)
     if not budget:
-        return
+        return frame.pages
     most = frame.bytes + _growing_bytes(builder, configured(config))
     if most <= budget:
-        return
+        return frame.pages
     for choice in choices(config):
         if frame.bytes + _MARGIN * _growing_bytes(builder, choice) <= budget:
-            return
+            return frame.pages
     least = frame.bytes + _growing_bytes(builder, LEAST)
     raise InputError(
         f"the site would be about {integer(most)} bytes ({integer(frame.files)} files), and with the"

@@ -64,6 +64,11 @@ class Words(dict[int, Shown]):
         return word
 
 
+def entries(words: Sequence[Shown]) -> Shown:
+    """Each of `words` as an entry of a `<dl>`; nothing for none."""
+    return Markup(f"<dd>{'<dd>'.join(words)}" if words else "")  # noqa: S704 - escaped by shown
+
+
 def _marked(text: str) -> str:
     """Printable `text` with its outer spaces as marks, as `display_text` has them."""
     inner = text.strip(" ")

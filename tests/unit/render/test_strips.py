@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.render.strips import HEAT_STEPS, heat_class, shown, strip
+from atlas.render.strips import HEAT_STEPS, Words, entries, heat_class, shown, strip
 from atlas.text import badges, display_text, is_bidi
 
 CASES = json.loads((Path(__file__).parents[2] / "support" / "text_cases.json").read_text(encoding="utf-8"))
@@ -109,6 +109,14 @@ def test_tokens_in_lists_show_their_outer_spaces(text: str):
     harmless(reader)
     assert reader.text.startswith("␣")
     assert reader.text.endswith("␣")
+
+
+def test_words_are_entries_and_remembered():
+    asked: list[int] = []
+    words = Words(lambda token: asked.append(token) or f" <{token}>")
+    assert entries([words[3], words[3], words[0]]) == "<dd>␣&lt;3&gt;<dd>␣&lt;3&gt;<dd>␣&lt;0&gt;"
+    assert asked == [3, 0]
+    assert entries([]) == ""
 
 
 def test_a_badge_says_what_it_is():
