@@ -54,7 +54,7 @@ GOALS = {
     "lighthouse": 95.0,
 }
 
-LIBRARIES = ("feature-atlas", "pyarrow", "numpy", "jinja2", "playwright")
+LIBRARIES = ("feature-atlas", "pyarrow", "numpy", "jinja2", "deflate", "playwright")
 
 Line = tuple[str, str, str]
 """Figure, value, goal."""

@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atlas.render.windows import text_codes
 from atlas.stats.lists import flat_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from atlas.render.dataset import Drawn
     from atlas.render.raw import RawColumn
@@ -37,6 +39,10 @@ PART_DIGITS = 6
 """Hex digits of each part; three parts are a hash."""
 
 _PLACES = {"coords", "category"}
+_MARK = 8
+"""Bytes that stand for the name of a group."""
+_NONE = b"\xff" * 4
+"""A text or list that is not there: no text is so encoded, no list so long."""
 
 
 def content_hashes(
@@ -50,16 +56,15 @@ def content_hashes(
     `examples` are their parts by `example_hashes`, `explanations` (text, method, score, what the score
     measures).
     """
-    columns = [raw[name] for name in sorted(drawn) if drawn[name].info.kind not in _PLACES]
-    names = [name.encode() for name in sorted(drawn) if drawn[name].info.kind not in _PLACES]
-    cells = [_cells(column) for column in columns]
+    names = [name for name in sorted(drawn) if drawn[name].info.kind not in _PLACES]
+    columns = [raw[name] for name in names]
+    head = "\0".join(names).encode()
+    numbers = [column for column in columns if column.texts is None and column.offsets is None]
+    others = [column for column in columns if column.texts is not None or column.offsets is not None]
+    cells = zip([head] * len(examples), *_rows(numbers), *map(_cells, others), strict=True)
     return [
-        _digits(
-            itertools.chain.from_iterable((name, cell[at]) for name, cell in zip(names, cells, strict=True))
-        )
-        + of_examples
-        + _digits(text.encode() + b"\0" for text in explanation)
-        for at, (of_examples, explanation) in enumerate(zip(examples, explanations, strict=True))
+        _digits(own) + of_examples + _digits(text.encode() + b"\0" for text in explanation)
+        for own, of_examples, explanation in zip(cells, examples, explanations, strict=True)
     ]
 
 
@@ -67,33 +72,42 @@ def _digits(parts: Any) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:PART_DIGITS]
 
 
+def _rows(columns: Sequence[RawColumn]) -> list[list[bytes]]:
+    """Bytes of each feature's numbers, of each whether there is one, and it or 0; nothing without columns."""
+    if not columns:
+        return []
+    pairs = [(column.valid, np.where(column.valid, column.fields[0], 0)) for column in columns]
+    table = _side_by_side([part for pair in pairs for part in pair])
+    return [_split(table, list(range(len(table) + 1)))]
+
+
 def _cells(column: RawColumn) -> list[bytes]:
-    """Bytes of each feature's value; empty where there is none."""
+    """Bytes of each feature's text or list."""
     valid = column.valid.tolist()
     if column.texts is not None:
-        return [text.encode() if known else b"" for text, known in zip(column.texts, valid, strict=True)]
-    if column.offsets is None:
-        return [
-            cell if known else b"" for cell, known in zip(_split(column.fields[0], None), valid, strict=True)
-        ]
-    bounds = column.offsets.tolist()
-    fields = [_split(field, bounds) for field in column.fields]
-    sizes = [size.to_bytes(4, "little") for size in np.diff(column.offsets).tolist()]
+        texts = zip(column.texts, valid, strict=True)
+        return [text.encode() + b"\0" if known else _NONE for text, known in texts]
+    offsets = np.asarray(column.offsets)
+    fields = [_split(field, offsets.tolist()) for field in column.fields]
+    sizes = [size.to_bytes(4, "little") for size in np.diff(offsets).tolist()]
     return [
-        b"".join((size, *parts)) if known else b""
+        b"".join((size, *parts)) if known else _NONE
         for known, size, *parts in zip(valid, sizes, *fields, strict=True)
     ]
 
 
-def _split(field: Any, bounds: list[int] | None) -> list[bytes]:
-    """The bytes of `field` between `bounds`, or of each number."""
+def _split(field: Any, bounds: list[int]) -> list[bytes]:
+    """The bytes of `field` between `bounds`."""
     if isinstance(field, list):
         texts: list[str] = field
-        return ["\0".join(texts[first:last]).encode() for first, last in itertools.pairwise(bounds or [])]
-    data, width = field.view(np.uint8).data, field.dtype.itemsize
-    if bounds is None:
-        return [data[at : at + width] for at in range(0, len(data), width)]
+        return ["\0".join([*texts[first:last], ""]).encode() for first, last in itertools.pairwise(bounds)]
+    data, width = field.reshape(-1).view(np.uint8).data, field.nbytes // max(len(field), 1)
     return [data[first * width : last * width] for first, last in itertools.pairwise(bounds)]
+
+
+def _side_by_side(columns: Sequence[NDArray[Any]]) -> NDArray[np.uint8]:
+    """[n, bytes] the bytes of n values of each of some columns."""
+    return np.hstack([column.view(np.uint8).reshape(-1, column.itemsize) for column in columns])
 
 
 def example_hashes(rows: pa.Table, start: int, stop: int) -> list[str]:
@@ -103,17 +117,22 @@ def example_hashes(rows: pa.Table, start: int, stop: int) -> list[str]:
     tokens = ids.astype(np.int32, copy=False)
     heat = flat_numbers(rows["activations"])[1]
     hot = np.flatnonzero(heat > 0)
-    marks = np.searchsorted(hot, offsets[bounds]).tolist()
-    names = [
-        np.array(rows[name].to_numpy()) for name in ("interval_lower", "interval_upper", "activation", "peak")
-    ]
-    columns = [_split(values, bounds.tolist()) for values in names]
-    columns.append(_split(np.diff(offsets).astype(np.int32), bounds.tolist()))
-    columns.append(_split(tokens, offsets[bounds].tolist()))
-    columns.append(_split(heat[hot], marks))
     places = (hot - np.repeat(offsets[:-1], np.diff(np.searchsorted(hot, offsets)))).astype(np.int32)
-    columns.append(_split(places, marks))
-    groups = rows["group"].to_pylist()
-    ends = bounds.tolist()
-    columns.append([",".join(groups[first:last]).encode() for first, last in itertools.pairwise(ends)])
-    return [_digits(parts) for parts in zip(*columns, strict=True)]
+    names = ("interval_lower", "interval_upper", "activation", "peak")
+    values = [np.array(rows[name].to_numpy()) for name in names]
+    table = _side_by_side([_marks(rows["group"]), *values, np.diff(offsets).astype(np.int32)])
+    ends, hot_ends = bounds.tolist(), np.searchsorted(hot, offsets[bounds]).tolist()
+    parts = (
+        _split(table, ends),
+        _split(tokens, offsets[bounds].tolist()),
+        _split(heat[hot], hot_ends),
+        _split(places, hot_ends),
+    )
+    return [_digits(own) for own in zip(*parts, strict=True)]
+
+
+def _marks(texts: pa.ChunkedArray) -> NDArray[np.void]:
+    """A few bytes for each of some texts, the same for the same text."""
+    codes, names = text_codes(texts)
+    found = [hashlib.sha256(name.encode()).digest()[:_MARK] for name in names]
+    return np.array(found, f"V{_MARK}")[codes]

@@ -121,7 +121,7 @@ class Windows:
         self, rows: pa.Table, vocabulary: Vocabulary, start: int, stop: int, choice: Choice | None = None
     ) -> None:
         limits = choice or Choice()
-        codes, self.groups = _codes(rows["group"])
+        codes, self.groups = text_codes(rows["group"])
         chosen = _chosen(rows, codes, self.groups, limits)
         self._vocabulary = vocabulary
         self._start = start
@@ -224,7 +224,7 @@ class Windows:
         return self.tokens[int(self.starts[number]) : int(self.ends[number])]
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
+def text_codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
     """A column of few texts as indices into the sorted texts."""
     whole: Any = column.combine_chunks().dictionary_encode()
     texts, place = np.unique(np.array(whole.dictionary.to_pylist(), object), return_inverse=True)
