@@ -161,7 +161,7 @@ class TestStar:
         two.get_by_role("button", name="Add a note").click()
         two.keyboard.type("from another tab")
         lists.wait_for_function(
-            "document.querySelector('.note-field[aria-label$=\"alpha/5\"]').value.endsWith('tab')"
+            "document.querySelector('.note-field[aria-label$=\"alpha/5\"]')?.value.endsWith('tab')"
         )
 
     def test_storage_that_is_full_is_told(self, reader: Reader):
