@@ -247,21 +247,19 @@ class TestReadingDamage:
 
     def test_page_checksums_are_verified(self, data: Path, monkeypatch: pytest.MonkeyPatch):
         """Damage that comes after hashing (a failing disk) is still an error, not a wrong number."""
-        entry = AtlasStore.open(data).manifest.tables["alpha/coords"][0]
+        entry = AtlasStore.open(data).manifest.tables["alpha/neighbours"][0]
         monkeypatch.setattr("atlas.store.tables.sha256_file", lambda _: entry.sha256)
         path = data / entry.path
         right, good = pq.read_table(path), path.read_bytes()
         column = pq.ParquetFile(path).metadata.row_group(0).column(1)
-        start, refused = column.data_page_offset, set[int]()
-        stop = start + column.total_compressed_size
-        for place in range(start, stop):
+        start, refused = column.data_page_offset, 0
+        for place in range(start, start + column.total_compressed_size):
             path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
             try:
-                assert AtlasStore.open(data).read("coords", "alpha").equals(right)
+                assert AtlasStore.open(data).read("neighbours", "alpha").equals(right)
             except InputError:
-                refused.add(place)
-        # Before the values comes a header, less than half of so short a page, whose remarks nobody reads.
-        assert set(range((start + stop) // 2, stop)) <= refused
+                refused += 1
+        assert refused > column.total_compressed_size * 0.8
 
     def test_an_error_of_the_disk_is_not_called_damage(self, data: Path, monkeypatch: pytest.MonkeyPatch):
         def fail(*arguments: object, **options: object) -> None:
